@@ -1,0 +1,23 @@
+//! The generated messages and services of `proto/`.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::pedantic,
+    clippy::all,
+    reason = "generated code, documented in the .proto files"
+)]
+
+/// Terraform plugin protocol 6.
+pub mod tfplugin6 {
+    tonic::include_proto!("tfplugin6");
+}
+
+/// The side services of go-plugin.
+pub mod plugin {
+    tonic::include_proto!("plugin");
+}
+
+/// The standard gRPC health service.
+pub mod health {
+    tonic::include_proto!("grpc.health.v1");
+}
