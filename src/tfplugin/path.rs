@@ -53,6 +53,13 @@ impl Path {
         self.0.is_empty()
     }
 
+    /// The same path, seen from one level further out.
+    #[must_use]
+    pub(crate) fn inside(mut self, step: Step) -> Self {
+        self.0.insert(0, step);
+        self
+    }
+
     fn then(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
@@ -94,5 +101,7 @@ mod tests {
     fn a_path_reads_as_in_terraform() {
         let path = Path::root("members").key("a").attribute("tags").index(2);
         assert_eq!(path.to_string(), r#"members["a"].tags[2]"#);
+        let path = path.inside(Step::Index(1)).inside(Step::Attribute("clusters".to_owned()));
+        assert_eq!(path.to_string(), r#"clusters[1].members["a"].tags[2]"#);
     }
 }
