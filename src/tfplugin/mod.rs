@@ -6,3 +6,4 @@ pub mod diagnostics;
 pub mod path;
 pub mod types;
 pub mod value;
+pub mod wire;
