@@ -2,8 +2,13 @@
 //!
 //! It knows nothing of clusters and imports nothing from the rest of the crate.
 
+pub mod api;
 pub mod diagnostics;
+mod gate;
+pub mod model;
 pub mod path;
+mod plan;
+pub mod schema;
 pub mod types;
 pub mod value;
 pub mod wire;

@@ -1,0 +1,10 @@
+//! The plan of a resource, from configuration and prior state alone: pure, so that the second plan
+//! inside apply gives the same answer.
+
+mod changes;
+mod checks;
+mod propose;
+
+pub(crate) use changes::{Changed, changes, refusals, replacements, restarts};
+pub(crate) use checks::check;
+pub(crate) use propose::propose;
