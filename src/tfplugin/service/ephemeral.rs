@@ -1,0 +1,81 @@
+//! `OpenEphemeralResource`, `RenewEphemeralResource`, `CloseEphemeralResource`.
+
+use std::sync::Arc;
+
+use super::{Shared, exchange};
+use crate::proto::tfplugin6::{
+    close_ephemeral_resource as close, open_ephemeral_resource as open,
+    renew_ephemeral_resource as renew,
+};
+use crate::tfplugin::api::Provider;
+use crate::tfplugin::diagnostics::Diagnostics;
+use crate::tfplugin::value::Datum;
+use crate::tfplugin::{gate, plan};
+
+impl<P: Provider> Shared<P> {
+    pub(super) async fn open(self: Arc<Self>, request: open::Request) -> open::Response {
+        self.opened(&request).await.unwrap_or_else(|diags| open::Response {
+            diagnostics: diags.to_proto(),
+            ..open::Response::default()
+        })
+    }
+
+    async fn opened(&self, request: &open::Request) -> Result<open::Response, Diagnostics> {
+        let ephemeral = self.ephemeral(&request.type_name)?;
+        let schema = ephemeral.schema();
+        let config = exchange::read(request.config.as_ref(), schema)?;
+        let faults = plan::check(&schema.attributes, &config);
+        if faults.has_errors() {
+            return Err(faults);
+        }
+        let client = self.client()?;
+        let mut leased = ephemeral.open(&client, &config, &self.look()).await;
+        if leased.diags.has_errors() {
+            return Err(leased.diags);
+        }
+        let attributes = &schema.attributes;
+        let mut breaches = gate::plan_breaks(attributes, &config, &Datum::Null, &leased.value);
+        breaches.extend(gate::stored_breaks(attributes, &leased.value));
+        let result = exchange::write(&leased.value, schema).map_err(|it| breaches.push(it)).ok();
+        leased.diags.extend(gate::explain(&breaches));
+        Ok(open::Response {
+            result: result.filter(|_| breaches.is_empty()),
+            // What was opened is closed by this, also after a breach.
+            private: leased.lease,
+            renew_at: leased.renew_at.map(Into::into),
+            diagnostics: leased.diags.to_proto(),
+            ..open::Response::default()
+        })
+    }
+
+    pub(super) async fn renew(self: Arc<Self>, request: renew::Request) -> renew::Response {
+        let lease = request.private.clone().unwrap_or_default();
+        match self.ephemeral(&request.type_name).and_then(|it| Ok((it, self.client()?))) {
+            Ok((ephemeral, client)) => {
+                let leased = ephemeral.renew(&client, &lease, &self.look()).await;
+                renew::Response {
+                    diagnostics: leased.diags.to_proto(),
+                    renew_at: leased.renew_at.map(Into::into),
+                    private: leased.lease,
+                }
+            }
+            Err(diag) => renew::Response {
+                diagnostics: Diagnostics::from(diag).to_proto(),
+                renew_at: None,
+                private: request.private,
+            },
+        }
+    }
+
+    pub(super) async fn close(self: Arc<Self>, request: close::Request) -> close::Response {
+        // A lease is returned to the other side: the process waits for it.
+        let _mutation = self.lifecycle.begin_mutation();
+        let lease = request.private.unwrap_or_default();
+        let diags = match self.ephemeral(&request.type_name).and_then(|it| Ok((it, self.client()?)))
+        {
+            Ok((ephemeral, client)) => ephemeral.close(&client, &lease, &self.look()).await,
+            Err(diag) => diag.into(),
+        };
+        close::Response { diagnostics: diags.to_proto() }
+    }
+}
