@@ -9,6 +9,7 @@ pub mod model;
 pub mod path;
 mod plan;
 pub mod schema;
+mod service;
 pub mod types;
 pub mod value;
 pub mod wire;

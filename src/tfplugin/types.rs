@@ -76,6 +76,11 @@ impl Type {
             [Value::String(kind), Value::Array(of)] if kind == "tuple" => {
                 of.iter().map(Self::from_value).collect::<Result<_, _>>().map(Self::Tuple)
             }
+            // Go writes an empty slice or map like this when it was never made.
+            [Value::String(kind), Value::Null] if kind == "tuple" => Ok(Self::Tuple(Vec::new())),
+            [Value::String(kind), Value::Null] if kind == "object" => {
+                Ok(Self::Object(BTreeMap::new()))
+            }
             [Value::String(kind), Value::Object(of)]
             | [Value::String(kind), Value::Object(of), Value::Array(_)]
                 if kind == "object" =>
@@ -143,6 +148,8 @@ mod tests {
         ] {
             check(json, json);
         }
+        check(r#"["tuple",null]"#, r#"["tuple",[]]"#);
+        check(r#"["object",null]"#, r#"["object",{}]"#);
         check(r#"["object",{"a":"bool"},["a"]]"#, r#"["object",{"a":"bool"}]"#);
     }
 
