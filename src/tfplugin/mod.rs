@@ -3,6 +3,8 @@
 //! It knows nothing of clusters and imports nothing from the rest of the crate.
 
 pub mod diagnostics;
+pub mod isolate;
+mod log;
 pub mod path;
 pub mod types;
 pub mod value;
