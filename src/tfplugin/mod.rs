@@ -6,5 +6,6 @@ pub mod diagnostics;
 pub mod isolate;
 mod log;
 pub mod path;
+pub mod serve;
 pub mod types;
 pub mod value;
