@@ -1,4 +1,8 @@
 //! Terraform and OpenTofu provider for highly available Kubernetes control planes.
+//!
+//! Reading order: [`tfplugin`] turns the bytes of the plugin protocol into typed calls;
+//! [`resources`] lists the Terraform types and says what each means.
 
 pub mod proto;
+pub mod resources;
 pub mod tfplugin;

@@ -5,11 +5,14 @@
 pub mod api;
 pub mod diagnostics;
 mod gate;
+pub mod isolate;
+mod log;
 pub mod model;
 pub mod path;
 mod plan;
 pub mod schema;
-mod service;
+pub mod serve;
+pub mod service;
 pub mod types;
 pub mod value;
 pub mod wire;

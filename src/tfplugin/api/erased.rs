@@ -73,8 +73,12 @@ pub(crate) trait AnyResource<C>: Send + Sync {
         planned: &'a Saved,
         context: &'a Context,
     ) -> Doing<'a, Written>;
-    fn read<'a>(&'a self, client: &'a C, saved: &'a Saved, context: &'a Context)
-    -> Doing<'a, Written>;
+    fn read<'a>(
+        &'a self,
+        client: &'a C,
+        saved: &'a Saved,
+        context: &'a Context,
+    ) -> Doing<'a, Written>;
     fn update<'a>(
         &'a self,
         client: &'a C,
@@ -95,7 +99,8 @@ pub(crate) trait AnyResource<C>: Send + Sync {
         key: ImportKey<Datum>,
         context: &'a Context,
     ) -> Doing<'a, Written>;
-    fn upgrade(&self, from: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostic>;
+    fn upgrade(&self, from: i64, state: serde_json::Value)
+    -> Result<serde_json::Value, Diagnostic>;
 }
 
 pub(crate) trait AnyDataSource<C>: Send + Sync {
@@ -112,10 +117,18 @@ pub(crate) trait AnyDataSource<C>: Send + Sync {
 pub(crate) trait AnyEphemeral<C>: Send + Sync {
     fn schema(&self) -> &Schema;
     fn validate(&self, config: &Datum) -> Diagnostics;
-    fn open<'a>(&'a self, client: &'a C, config: &'a Datum, context: &'a Context)
-    -> Doing<'a, Leased>;
-    fn renew<'a>(&'a self, client: &'a C, lease: &'a Bytes, context: &'a Context)
-    -> Doing<'a, Leased>;
+    fn open<'a>(
+        &'a self,
+        client: &'a C,
+        config: &'a Datum,
+        context: &'a Context,
+    ) -> Doing<'a, Leased>;
+    fn renew<'a>(
+        &'a self,
+        client: &'a C,
+        lease: &'a Bytes,
+        context: &'a Context,
+    ) -> Doing<'a, Leased>;
     fn close<'a>(
         &'a self,
         client: &'a C,
@@ -300,7 +313,11 @@ impl<R: Resource> AnyResource<Client<R::Provider>> for Erased<R> {
         })
     }
 
-    fn upgrade(&self, from: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostic> {
+    fn upgrade(
+        &self,
+        from: i64,
+        state: serde_json::Value,
+    ) -> Result<serde_json::Value, Diagnostic> {
         self.inner.upgrade(from, state)
     }
 }
@@ -420,14 +437,18 @@ fn identity<R: Resource>(saved: &Saved) -> Option<R::Identity> {
 }
 
 /// Private data; none at all is the default, as after an import or from older versions.
-fn stored_private<T: serde::de::DeserializeOwned + Default>(bytes: &Bytes) -> Result<T, Diagnostics> {
+fn stored_private<T: serde::de::DeserializeOwned + Default>(
+    bytes: &Bytes,
+) -> Result<T, Diagnostics> {
     if bytes.is_empty() { Ok(T::default()) } else { private(bytes) }
 }
 
 fn private<T: serde::de::DeserializeOwned>(bytes: &Bytes) -> Result<T, Diagnostics> {
     serde_json::from_slice(bytes).map_err(|err| {
         Diagnostic::error("The private data of the object cannot be read", &err)
-            .hint("It was written by another version of the provider; use that one, or a newer one.")
+            .hint(
+                "It was written by another version of the provider; use that one, or a newer one.",
+            )
             .into()
     })
 }

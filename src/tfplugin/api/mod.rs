@@ -12,8 +12,8 @@ pub use context::Context;
 pub use data_source::{Answer, DataSource};
 pub use ephemeral::{Ephemeral, Opened, Renewed};
 pub(crate) use erased::{
-    AnyDataSource, AnyEphemeral, AnyResource, Leased, Planned, Saved, Written, erase_data_source,
-    erase_ephemeral, erase_resource,
+    AnyDataSource, AnyEphemeral, AnyResource, Saved, Written, erase_data_source, erase_ephemeral,
+    erase_resource,
 };
 pub use provider::{Client, Provider, Registry};
 pub use resource::{

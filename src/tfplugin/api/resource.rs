@@ -119,7 +119,11 @@ pub trait Resource: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// There is no way from that version.
-    fn upgrade(&self, from: i64, _state: serde_json::Value) -> Result<serde_json::Value, Diagnostic> {
+    fn upgrade(
+        &self,
+        from: i64,
+        _state: serde_json::Value,
+    ) -> Result<serde_json::Value, Diagnostic> {
         let (name, now) = (Self::NAME, Self::VERSION);
         let detail = format!("{name} stored with version {from} cannot be brought to {now}.");
         Err(Diagnostic::error("The stored object is of an unknown version", detail))

@@ -76,12 +76,14 @@ impl Refinements {
         let fits = match actual {
             Datum::String(text) => self.prefix.as_ref().is_none_or(|it| text.starts_with(it)),
             Datum::Number(number) => {
-                let above = self.lower.as_ref().is_none_or(|it| {
-                    it.value < *number || it.inclusive && it.value == *number
-                });
-                let below = self.upper.as_ref().is_none_or(|it| {
-                    *number < it.value || it.inclusive && it.value == *number
-                });
+                let above = self
+                    .lower
+                    .as_ref()
+                    .is_none_or(|it| it.value < *number || it.inclusive && it.value == *number);
+                let below = self
+                    .upper
+                    .as_ref()
+                    .is_none_or(|it| *number < it.value || it.inclusive && it.value == *number);
                 above && below
             }
             Datum::Map(entries) => self.admits_length(entries.len()),

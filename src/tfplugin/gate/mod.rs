@@ -76,7 +76,8 @@ pub(crate) fn explain(breaches: &[Breach]) -> Diagnostics {
         false => format!("- `{}` {}", it.path, it.rule),
     };
     let lines: Vec<_> = breaches.iter().map(line).collect();
-    let detail = format!("This is a bug in the provider; please report it.\n\n{}", lines.join("\n"));
+    let detail =
+        format!("This is a bug in the provider; please report it.\n\n{}", lines.join("\n"));
     Diagnostic::error("The provider broke a rule of Terraform", detail)
         .at(first.path.clone())
         .hint("What can be saved of the object is saved in the state.")

@@ -21,7 +21,9 @@ fn stored(attributes: &[Attribute], object: &Datum, at: &Trail<'_>, findings: &m
             continue;
         }
         match (attribute.nested(), value) {
-            (Some((Nesting::Single, nested)), Datum::Map(_)) => stored(nested, value, &at, findings),
+            (Some((Nesting::Single, nested)), Datum::Map(_)) => {
+                stored(nested, value, &at, findings)
+            }
             (Some((_, nested)), Datum::Map(entries)) => {
                 for (key, object) in entries {
                     element(nested, object, &Trail::Key(&at, key), findings);
@@ -76,9 +78,8 @@ fn mend_value(attribute: Option<&Attribute>, value: &Datum, prior: &Datum) -> Da
         }
         (Some((_, nested)), Datum::List(items)) => {
             let prior = prior.items().unwrap_or_default();
-            let one = |(index, object)| {
-                mend(nested, object, prior.get(index).unwrap_or(&Datum::Null))
-            };
+            let one =
+                |(index, object)| mend(nested, object, prior.get(index).unwrap_or(&Datum::Null));
             Datum::List(items.iter().enumerate().map(one).collect())
         }
         (Some((_, nested)), Datum::Set(Set(items))) => {

@@ -39,7 +39,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
             return Err(DurationError::TooLong);
         }
         if tail.is_empty() {
-            return u64::try_from(nanos).map(Duration::from_nanos).map_err(|_| DurationError::TooLong);
+            return u64::try_from(nanos)
+                .map(Duration::from_nanos)
+                .map_err(|_| DurationError::TooLong);
         }
         rest = tail;
     }

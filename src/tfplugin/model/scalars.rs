@@ -111,9 +111,11 @@ impl Typed for Duration {
         };
         match parse_duration(&text) {
             Ok(value) => Ok(Got::Known(value)),
-            Err(err) => {
-                fault(format!("This must be a duration like \"250ms\" or \"8760h\": {err}."), at, faults)
-            }
+            Err(err) => fault(
+                format!("This must be a duration like \"250ms\" or \"8760h\": {err}."),
+                at,
+                faults,
+            ),
         }
     }
 

@@ -126,7 +126,9 @@ fn refusal(changed: &Changed<'_>) -> Diagnostic {
     let path = &changed.path;
     let values = match changed.sensitive {
         true => String::new(),
-        false => format!(" It is {} and would become {}.", show(changed.before), show(changed.after)),
+        false => {
+            format!(" It is {} and would become {}.", show(changed.before), show(changed.after))
+        }
     };
     let detail = format!("`{path}` is fixed when the resource is created.{values}");
     let way_out = "Set it back, or create a second resource beside this one and move over.";

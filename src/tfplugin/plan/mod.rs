@@ -5,6 +5,6 @@ mod changes;
 mod checks;
 mod propose;
 
-pub(crate) use changes::{Changed, changes, refusals, replacements, restarts};
+pub(crate) use changes::{changes, refusals, replacements, restarts};
 pub(crate) use checks::check;
 pub(crate) use propose::propose;

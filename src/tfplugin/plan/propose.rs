@@ -71,9 +71,8 @@ fn nested(nesting: Nesting, attributes: &[Attribute], config: &Datum, prior: &Da
             Datum::Set(Set(items.iter().map(one).collect()))
         }
         (Nesting::Map, Datum::Map(entries)) => {
-            let one = |(key, it): (&String, _)| {
-                (key.clone(), element(attributes, it, prior.get(key)))
-            };
+            let one =
+                |(key, it): (&String, _)| (key.clone(), element(attributes, it, prior.get(key)));
             Datum::Map(entries.iter().map(one).collect())
         }
         // Unknown as a whole: it goes back as it came.
@@ -102,9 +101,8 @@ fn complete(at: &Attribute, default: &Datum) -> Datum {
 /// Makes unknown what follows a change in this object, also through other computed values.
 fn follow(attributes: &[Attribute], config: &Object, prior: &Object, planned: &mut Object) {
     let differs = |planned: &Object, name: &str| planned.get(name) != prior.get(name);
-    let is_left_to_us = |it: &&Attribute| {
-        it.rules.is_computed() && config.get(it.name).is_none_or(Datum::is_null)
-    };
+    let is_left_to_us =
+        |it: &&Attribute| it.rules.is_computed() && config.get(it.name).is_none_or(Datum::is_null);
     loop {
         let configured_change = attributes
             .iter()

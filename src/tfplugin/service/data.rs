@@ -10,9 +10,10 @@ use crate::tfplugin::{gate, plan};
 
 impl<P: Provider> Shared<P> {
     pub(super) async fn read_data(self: Arc<Self>, request: Request) -> Response {
-        self.looked_up(&request)
-            .await
-            .unwrap_or_else(|diags| Response { diagnostics: diags.to_proto(), ..Response::default() })
+        self.looked_up(&request).await.unwrap_or_else(|diags| Response {
+            diagnostics: diags.to_proto(),
+            ..Response::default()
+        })
     }
 
     async fn looked_up(&self, request: &Request) -> Result<Response, Diagnostics> {

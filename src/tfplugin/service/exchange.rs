@@ -10,10 +10,7 @@ use crate::tfplugin::value::Datum;
 use crate::tfplugin::wire::{self, WireError};
 
 /// A block from a message.
-pub(super) fn read(
-    value: Option<&DynamicValue>,
-    schema: &Schema,
-) -> Result<Datum, Diagnostic> {
+pub(super) fn read(value: Option<&DynamicValue>, schema: &Schema) -> Result<Datum, Diagnostic> {
     wire::decode(value, &schema.ty()).map_err(|err| unreadable(&err))
 }
 

@@ -127,7 +127,10 @@ fn announce(type_name: &str, planned: &Datum, steps: &[String]) -> Option<Diagno
     let name = name.map(|it| format!(" {it:?}")).unwrap_or_default();
     let numbered = steps.iter().enumerate().map(|(at, step)| format!("{}. {step}", at + 1));
     let detail = numbered.collect::<Vec<_>>().join("\n");
-    Some(Diagnostic::warning(format!("Applying this plan to {type_name}{name} takes steps"), detail))
+    Some(Diagnostic::warning(
+        format!("Applying this plan to {type_name}{name} takes steps"),
+        detail,
+    ))
 }
 
 /// The plan of a destroy: nothing, with the private data and identity that its apply will need.
