@@ -39,7 +39,7 @@ pub async fn isolate<T: Send + 'static>(
 pub(super) fn keep(report: &str) -> bool {
     REPORT
         .try_with(|slot| {
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.to_owned())
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.to_owned());
         })
         .is_ok()
 }

@@ -3,6 +3,13 @@
 //! `ReadResource` answers with the state that it got; for the type `loud` it logs a lot, for `panics` it panics.
 //! `ApplyResourceChange` keeps a diary in the directory that `planned_private` names: the file `started`, and then
 //! `finished` once there is a file `release`, or `cancelled`.
+#![allow(clippy::disallowed_methods, reason = "keeps a diary for the tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_imports,
+    reason = "a plugin that breaks on request, and speaks of most messages"
+)]
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
 //! Turns events and their spans into lines.
+#![expect(clippy::disallowed_methods, reason = "a log line tells the time")]
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use super::filter::{Filter, is_ours};
 use super::line::Line;
@@ -56,7 +57,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Hclog {
         let metadata = event.metadata();
         // From the outermost span to the event: the nearest value of a name wins.
         let mut fields = Fields::default();
-        for span in context.event_scope(event).into_iter().flat_map(|it| it.from_root()) {
+        for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(outer) = span.extensions().get::<Fields>() {
                 fields.free.extend(outer.free.iter().map(|(name, it)| (name.clone(), it.clone())));
             }

@@ -29,10 +29,8 @@ pub(in crate::tfplugin) fn catch_panics() {
 
 fn report(info: &PanicHookInfo<'_>, backtrace: &Backtrace) -> String {
     let message = info.payload_as_str().unwrap_or("no message");
-    let mut report = message.to_owned();
-    if let Some(at) = info.location() {
-        report += &format!("\nat {at}");
-    }
+    let place = info.location().map(|at| format!("\nat {at}")).unwrap_or_default();
+    let mut report = format!("{message}{place}");
     for line in frames(&backtrace.to_string()) {
         report += "\n";
         report += line;

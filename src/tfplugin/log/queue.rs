@@ -1,4 +1,5 @@
 //! Lines on their way to stderr, which may be full. Has a thread of its own.
+#![expect(clippy::disallowed_methods, reason = "a log line tells the time")]
 
 use std::io;
 use std::os::fd::AsFd;

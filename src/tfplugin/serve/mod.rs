@@ -191,9 +191,9 @@ fn success(text: &str) -> ExitCode {
 
 /// A client shows the first line of stdout to its user; stderr goes to its log.
 fn cannot_start(error: &dyn Error) -> ExitCode {
-    let causes = iter::successors(error.source(), |&it| it.source());
-    let chain: String = causes.map(|it| format!(": {it}")).collect();
-    let text = format!("the provider cannot start: {error}{chain}\n");
+    let causes = iter::successors(Some(error), |&it| it.source());
+    let chain: Vec<_> = causes.map(ToString::to_string).collect();
+    let text = format!("the provider cannot start: {}\n", chain.join(": "));
     failure(text.as_bytes(), &text)
 }
 

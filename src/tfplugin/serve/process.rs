@@ -1,4 +1,5 @@
 //! Why and how the process ends. Listens to signals and watches the parent process.
+#![expect(clippy::disallowed_methods, reason = "measures how long the end may take")]
 
 use std::future::pending;
 use std::io;
@@ -124,7 +125,7 @@ pub(super) fn listen(ctrl_c: CtrlC, endings: Endings) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     if ctrl_c == CtrlC::Ignored {
         // The handler stays in place although nobody looks at it.
-        let _ = signal(SignalKind::hangup())?;
+        drop(signal(SignalKind::hangup())?);
     }
     tokio::spawn(async move {
         loop {

@@ -1,4 +1,5 @@
 //! The unix socket, in a directory of its own. Touches the file system.
+#![expect(clippy::disallowed_methods, reason = "makes the socket and its directory")]
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
