@@ -4,6 +4,7 @@
     unreachable_pub,
     clippy::pedantic,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     reason = "generated code, documented in the .proto files"
 )]
 
