@@ -1,0 +1,39 @@
+# What there is to run. The work is in scripts/, so that it can be read and run by itself.
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help test check demo docs fuzz bench dist clean
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make test    everything that must pass before a merge; sets up what it needs
+test:
+	@scripts/stages setup fmt shell clippy deny advisories build nextest doctest go-plugin terraform tofu
+
+## make check   the quick part of it, for while you work
+check:
+	@scripts/stages setup fmt shell clippy deny fast
+
+## make demo    the plugin layer at work with a real Terraform; ENGINE=tofu for OpenTofu
+demo:
+	@scripts/demo
+
+## make docs    writes the generated pages under docs/ anew
+docs:
+	@UPDATE=1 cargo test --locked --test docs
+
+## make fuzz    every fuzz target for 60 s (FUZZ_SECONDS)
+fuzz:
+	@scripts/fuzz
+
+## make bench   side-by-side measurements
+bench:
+	@scripts/bench
+
+## make dist    the release files for this machine's system, under target/dist
+dist:
+	@scripts/dist
+
+## make clean   removes what was built here; tools stay in the cache
+clean:
+	@cargo clean
