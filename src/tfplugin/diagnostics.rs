@@ -93,23 +93,23 @@ impl Diagnostic {
 /// What can be told in a diagnostic's detail.
 pub trait Explain {
     /// The text; of an error with all its sources.
-    fn explain(&self) -> String;
+    fn explain(self) -> String;
 }
 
 impl Explain for &str {
-    fn explain(&self) -> String {
-        (*self).to_owned()
+    fn explain(self) -> String {
+        self.to_owned()
     }
 }
 
 impl Explain for String {
-    fn explain(&self) -> String {
-        self.clone()
+    fn explain(self) -> String {
+        self
     }
 }
 
 impl<E: Error> Explain for &E {
-    fn explain(&self) -> String {
+    fn explain(self) -> String {
         let mut text = self.to_string();
         let mut source = self.source();
         while let Some(cause) = source {

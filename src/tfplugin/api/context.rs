@@ -16,9 +16,8 @@ impl Context {
     /// An operation that starts now and may take this long.
     pub fn new(cancelled: CancellationToken, limit: Duration) -> Self {
         let now = Instant::now();
-        // A limit beyond what the clock can hold is no limit; 100 years are within it.
-        let century = Duration::from_secs(100 * 365 * 86_400);
-        Self { cancelled, deadline: now + limit.min(century) }
+        // A limit beyond what the clock can hold is no limit; a year is within it.
+        Self { cancelled, deadline: now + limit.min(Duration::from_hours(365 * 24)) }
     }
 
     /// Cancelled when the user interrupts: go on to the next safe point, then return what was

@@ -71,9 +71,10 @@ impl fmt::Display for Rule {
 /// One error for all breaches of a response; values are not shown, for they may be secret.
 pub(crate) fn explain(breaches: &[Breach]) -> Diagnostics {
     let Some(first) = breaches.first() else { return Diagnostics::new() };
-    let line = |it: &Breach| match it.path.is_root() {
-        true => format!("- the object {}", it.rule),
-        false => format!("- `{}` {}", it.path, it.rule),
+    let line = |it: &Breach| {
+        let subject =
+            if it.path.is_root() { "the object".to_owned() } else { format!("`{}`", it.path) };
+        format!("- {subject} {}", it.rule)
     };
     let lines: Vec<_> = breaches.iter().map(line).collect();
     let detail =

@@ -22,7 +22,7 @@ fn stored(attributes: &[Attribute], object: &Datum, at: &Trail<'_>, findings: &m
         }
         match (attribute.nested(), value) {
             (Some((Nesting::Single, nested)), Datum::Map(_)) => {
-                stored(nested, value, &at, findings)
+                stored(nested, value, &at, findings);
             }
             (Some((_, nested)), Datum::Map(entries)) => {
                 for (key, object) in entries {

@@ -82,17 +82,17 @@ pub fn format_duration(duration: Duration) -> String {
     if nanos == 0 {
         return "0s".to_owned();
     }
-    if nanos % 1_000_000_000 != 0 {
+    if !nanos.is_multiple_of(1_000_000_000) {
         return match nanos {
-            it if it % 1_000_000 == 0 => format!("{}ms", it / 1_000_000),
-            it if it % 1_000 == 0 => format!("{}us", it / 1_000),
+            it if it.is_multiple_of(1_000_000) => format!("{}ms", it / 1_000_000),
+            it if it.is_multiple_of(1_000) => format!("{}us", it / 1_000),
             it => format!("{it}ns"),
         };
     }
     let seconds = duration.as_secs();
     let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
     let parts = parts.iter().filter(|(count, _)| *count != 0);
-    parts.map(|(count, unit)| format!("{count}{unit}")).collect()
+    parts.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

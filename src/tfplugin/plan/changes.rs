@@ -124,12 +124,9 @@ pub(crate) fn refusals(changes: &[Changed<'_>]) -> Diagnostics {
 
 fn refusal(changed: &Changed<'_>) -> Diagnostic {
     let path = &changed.path;
-    let values = match changed.sensitive {
-        true => String::new(),
-        false => {
-            format!(" It is {} and would become {}.", show(changed.before), show(changed.after))
-        }
-    };
+    let (before, after) = (show(changed.before), show(changed.after));
+    let values = format!(" It is {before} and would become {after}.");
+    let values = if changed.sensitive { "" } else { &values };
     let detail = format!("`{path}` is fixed when the resource is created.{values}");
     let way_out = "Set it back, or create a second resource beside this one and move over.";
     Diagnostic::error(format!("`{path}` cannot be changed"), detail)

@@ -34,9 +34,9 @@ struct Shared<P: Provider> {
 }
 
 /// How long an operation without a limit of its own may take.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(20 * 60);
+const DEFAULT_LIMIT: Duration = Duration::from_mins(20);
 /// The same for what only looks: reads, plans, data sources and ephemeral resources.
-const DEFAULT_LOOK_LIMIT: Duration = Duration::from_secs(5 * 60);
+const DEFAULT_LOOK_LIMIT: Duration = Duration::from_mins(5);
 
 impl<P: Provider> Service<P> {
     /// A service that has not been configured yet.

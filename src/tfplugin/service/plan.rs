@@ -6,6 +6,7 @@ use super::{Operation, Shared, exchange};
 use crate::proto::tfplugin6::{DynamicValue, plan_resource_change};
 use crate::tfplugin::api::{AnyResource, Client, Provider, Saved};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Datum;
 use crate::tfplugin::{gate, plan};
@@ -51,7 +52,7 @@ impl<P: Provider> Shared<P> {
         change.diags.extend(gate::explain(&breaches));
         Ok(Response {
             planned_state: Some(planned_state),
-            requires_replace: change.replace.iter().map(|it| it.to_proto()).collect(),
+            requires_replace: change.replace.iter().map(Path::to_proto).collect(),
             planned_private: change.private,
             planned_identity: request.prior_identity.clone(),
             diagnostics: change.diags.to_proto(),
@@ -113,7 +114,7 @@ impl<P: Provider> Shared<P> {
 struct Change {
     planned: Datum,
     private: bytes::Bytes,
-    replace: Vec<crate::tfplugin::path::Path>,
+    replace: Vec<Path>,
     diags: Diagnostics,
 }
 

@@ -19,10 +19,8 @@ impl<P: Provider> Shared<P> {
     ) -> upgrade_resource_state::Response {
         let upgraded = self.resource(&request.type_name).and_then(|resource| {
             let json = stored_json(request.raw_state.as_ref())?;
-            let json = match request.version == resource.schema().version {
-                true => json,
-                false => resource.upgrade(request.version, json)?,
-            };
+            let is_current = request.version == resource.schema().version;
+            let json = if is_current { json } else { resource.upgrade(request.version, json)? };
             let state = fitting(&json, resource.schema())?;
             // A write-only value cannot be stored, whatever an older version did.
             let state = gate::mend(&resource.schema().attributes, &state, &Datum::Null);

@@ -170,15 +170,13 @@ impl From<i64> for Number {
 
 impl From<u64> for Number {
     fn from(value: u64) -> Self {
-        match i64::try_from(value) {
-            Ok(value) => value.into(),
-            Err(_) => {
-                let text = value.to_string();
-                let digits = text.trim_end_matches('0').to_owned();
-                let point = count(text.len());
-                Self(Repr::Decimal(Box::new(Decimal { negative: false, digits, point })))
-            }
+        if let Ok(value) = i64::try_from(value) {
+            return value.into();
         }
+        let text = value.to_string();
+        let digits = text.trim_end_matches('0').to_owned();
+        let point = count(text.len());
+        Self(Repr::Decimal(Box::new(Decimal { negative: false, digits, point })))
     }
 }
 

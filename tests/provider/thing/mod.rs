@@ -3,6 +3,7 @@
 mod model;
 mod steps;
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -54,7 +55,7 @@ impl Resource for Thing {
     async fn plan(&self, _: &Objects, change: &mut Planning<Self>, _: &Context) -> Diagnostics {
         change.private.planned += 1;
         let Some(prior) = &change.prior else { return Diagnostics::new() };
-        let none = Default::default();
+        let none = BTreeMap::default();
         let before = prior.state.members.known().unwrap_or(&none);
         let after = change.planned.members.known().unwrap_or(&none);
         let joins = after.keys().filter(|it| !before.contains_key(*it));

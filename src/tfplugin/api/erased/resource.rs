@@ -1,57 +1,17 @@
-//! The traits without their types: values as [`Datum`], private data as bytes. It is a thin
-//! translation, so that the service is compiled once and not once per resource.
+//! A resource without its types.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::{
-    Applied, Client, Context, Created, DataSource, Deleted, Ephemeral, ImportKey, Object, Planning,
-    Read, Resource, Wanted,
+use super::{Doing, Erased, Planned, Saved, Written, or_return, private, private_bytes};
+use crate::tfplugin::api::{
+    Applied, Client, Context, Created, Deleted, ImportKey, Object, Planning, Read, Resource, Wanted,
 };
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::model::{Model, decode, encode_over};
-use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Datum;
-
-type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// A stored object without types. `identity` is null where there is none.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Saved {
-    pub(crate) state: Datum,
-    pub(crate) private: Bytes,
-    pub(crate) identity: Datum,
-}
-
-/// The end of a write: what there is now, if anything.
-#[derive(Debug, Default)]
-pub(crate) struct Written {
-    pub(crate) saved: Option<Saved>,
-    pub(crate) diags: Diagnostics,
-}
-
-/// A plan without types.
-#[derive(Debug, Default)]
-pub(crate) struct Planned {
-    pub(crate) saved: Saved,
-    pub(crate) replace: Vec<Path>,
-    pub(crate) steps: Vec<String>,
-    pub(crate) diags: Diagnostics,
-}
-
-/// An ephemeral result without types.
-#[derive(Debug, Default)]
-pub(crate) struct Leased {
-    pub(crate) value: Datum,
-    pub(crate) lease: Option<Bytes>,
-    pub(crate) renew_at: Option<SystemTime>,
-    pub(crate) diags: Diagnostics,
-}
 
 pub(crate) trait AnyResource<C>: Send + Sync {
     fn schema(&self) -> &Schema;
@@ -103,73 +63,10 @@ pub(crate) trait AnyResource<C>: Send + Sync {
     -> Result<serde_json::Value, Diagnostic>;
 }
 
-pub(crate) trait AnyDataSource<C>: Send + Sync {
-    fn schema(&self) -> &Schema;
-    fn validate(&self, config: &Datum) -> Diagnostics;
-    fn read<'a>(
-        &'a self,
-        client: &'a C,
-        config: &'a Datum,
-        context: &'a Context,
-    ) -> Doing<'a, (Datum, Diagnostics)>;
-}
-
-pub(crate) trait AnyEphemeral<C>: Send + Sync {
-    fn schema(&self) -> &Schema;
-    fn validate(&self, config: &Datum) -> Diagnostics;
-    fn open<'a>(
-        &'a self,
-        client: &'a C,
-        config: &'a Datum,
-        context: &'a Context,
-    ) -> Doing<'a, Leased>;
-    fn renew<'a>(
-        &'a self,
-        client: &'a C,
-        lease: &'a Bytes,
-        context: &'a Context,
-    ) -> Doing<'a, Leased>;
-    fn close<'a>(
-        &'a self,
-        client: &'a C,
-        lease: &'a Bytes,
-        context: &'a Context,
-    ) -> Doing<'a, Diagnostics>;
-}
-
-/// A typed implementation with its schemas.
-struct Erased<T> {
-    inner: T,
-    schema: Schema,
-    identity: Option<Schema>,
-}
-
 pub(crate) fn erase_resource<R: Resource>(inner: R) -> Arc<dyn AnyResource<Client<R::Provider>>> {
     let identity = R::Identity::schema(R::IDENTITY_VERSION);
     let identity = (!identity.attributes.is_empty()).then_some(identity);
     Arc::new(Erased { inner, schema: R::Model::schema(R::VERSION), identity })
-}
-
-pub(crate) fn erase_data_source<D: DataSource>(
-    inner: D,
-) -> Arc<dyn AnyDataSource<Client<D::Provider>>> {
-    Arc::new(Erased { inner, schema: D::Model::schema(0), identity: None })
-}
-
-pub(crate) fn erase_ephemeral<E: Ephemeral>(
-    inner: E,
-) -> Arc<dyn AnyEphemeral<Client<E::Provider>>> {
-    Arc::new(Erased { inner, schema: E::Model::schema(0), identity: None })
-}
-
-/// The value, or a return of what the diagnostics become.
-macro_rules! or_return {
-    ($result:expr, $otherwise:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(diags) => return $otherwise(diags),
-        }
-    };
 }
 
 impl<R: Resource> AnyResource<Client<R::Provider>> for Erased<R> {
@@ -342,85 +239,6 @@ impl<R: Resource> Erased<R> {
     }
 }
 
-impl<D: DataSource> AnyDataSource<Client<D::Provider>> for Erased<D> {
-    fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    fn validate(&self, config: &Datum) -> Diagnostics {
-        decode(config).map_or_else(|faults| faults, |config| self.inner.validate(&config))
-    }
-
-    fn read<'a>(
-        &'a self,
-        client: &'a Client<D::Provider>,
-        config: &'a Datum,
-        context: &'a Context,
-    ) -> Doing<'a, (Datum, Diagnostics)> {
-        Box::pin(async move {
-            let none = |diags| (Datum::Null, diags);
-            let model = or_return!(decode(config), none);
-            let answer = or_return!(self.inner.read(client, model, context).await, none);
-            (encode_over(&answer.value, config), answer.diags)
-        })
-    }
-}
-
-impl<E: Ephemeral> AnyEphemeral<Client<E::Provider>> for Erased<E> {
-    fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    fn validate(&self, config: &Datum) -> Diagnostics {
-        decode(config).map_or_else(|faults| faults, |config| self.inner.validate(&config))
-    }
-
-    fn open<'a>(
-        &'a self,
-        client: &'a Client<E::Provider>,
-        config: &'a Datum,
-        context: &'a Context,
-    ) -> Doing<'a, Leased> {
-        Box::pin(async move {
-            let none = |diags| Leased { diags, ..Leased::default() };
-            let model = or_return!(decode(config), none);
-            let opened = or_return!(self.inner.open(client, model, context).await, none);
-            let value = encode_over(&opened.value, config);
-            let lease = Some(private_bytes(&opened.lease));
-            Leased { value, lease, renew_at: opened.renew_at, diags: opened.diags }
-        })
-    }
-
-    fn renew<'a>(
-        &'a self,
-        client: &'a Client<E::Provider>,
-        lease: &'a Bytes,
-        context: &'a Context,
-    ) -> Doing<'a, Leased> {
-        Box::pin(async move {
-            // OpenTofu closes with what a renewal returns, also a failed one.
-            let kept = |diags| Leased { lease: Some(lease.clone()), diags, ..Leased::default() };
-            let held = or_return!(private(lease), kept);
-            let renewed = or_return!(self.inner.renew(client, held, context).await, kept);
-            let lease = Some(private_bytes(&renewed.value.lease));
-            let renew_at = renewed.value.renew_at;
-            Leased { value: Datum::Null, lease, renew_at, diags: renewed.diags }
-        })
-    }
-
-    fn close<'a>(
-        &'a self,
-        client: &'a Client<E::Provider>,
-        lease: &'a Bytes,
-        context: &'a Context,
-    ) -> Doing<'a, Diagnostics> {
-        Box::pin(async move {
-            let lease = or_return!(private(lease), |diags| diags);
-            self.inner.close(client, lease, context).await
-        })
-    }
-}
-
 fn object<R: Resource>(saved: &Saved) -> Result<Object<R>, Diagnostics> {
     let state = decode(&saved.state)?;
     let private = stored_private(&saved.private)?;
@@ -441,19 +259,4 @@ fn stored_private<T: serde::de::DeserializeOwned + Default>(
     bytes: &Bytes,
 ) -> Result<T, Diagnostics> {
     if bytes.is_empty() { Ok(T::default()) } else { private(bytes) }
-}
-
-fn private<T: serde::de::DeserializeOwned>(bytes: &Bytes) -> Result<T, Diagnostics> {
-    serde_json::from_slice(bytes).map_err(|err| {
-        Diagnostic::error("The private data of the object cannot be read", &err)
-            .hint(
-                "It was written by another version of the provider; use that one, or a newer one.",
-            )
-            .into()
-    })
-}
-
-fn private_bytes<T: serde::Serialize>(private: &T) -> Bytes {
-    // Only a type whose own `Serialize` fails ends here, as a map with keys that are no strings.
-    serde_json::to_vec(private).unwrap_or_default().into()
 }

@@ -1,0 +1,88 @@
+//! The traits without their types: values as [`Datum`], private data as bytes. It is a thin
+//! translation, so that the service is compiled once and not once per resource.
+
+mod data_source;
+mod ephemeral;
+mod resource;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+pub(crate) use self::data_source::{AnyDataSource, erase_data_source};
+pub(crate) use self::ephemeral::{AnyEphemeral, erase_ephemeral};
+pub(crate) use self::resource::{AnyResource, erase_resource};
+use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::Schema;
+use crate::tfplugin::value::Datum;
+
+type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A stored object without types. `identity` is null where there is none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Saved {
+    pub(crate) state: Datum,
+    pub(crate) private: Bytes,
+    pub(crate) identity: Datum,
+}
+
+/// The end of a write: what there is now, if anything.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) saved: Option<Saved>,
+    pub(crate) diags: Diagnostics,
+}
+
+/// A plan without types.
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
+    pub(crate) saved: Saved,
+    pub(crate) replace: Vec<Path>,
+    pub(crate) steps: Vec<String>,
+    pub(crate) diags: Diagnostics,
+}
+
+/// An ephemeral result without types.
+#[derive(Debug, Default)]
+pub(crate) struct Leased {
+    pub(crate) value: Datum,
+    pub(crate) lease: Option<Bytes>,
+    pub(crate) renew_at: Option<SystemTime>,
+    pub(crate) diags: Diagnostics,
+}
+
+/// A typed implementation with its schemas.
+struct Erased<T> {
+    inner: T,
+    schema: Schema,
+    identity: Option<Schema>,
+}
+
+/// The value, or a return of what the diagnostics become.
+macro_rules! or_return {
+    ($result:expr, $otherwise:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(diags) => return $otherwise(diags),
+        }
+    };
+}
+use or_return;
+
+fn private<T: serde::de::DeserializeOwned>(bytes: &Bytes) -> Result<T, Diagnostics> {
+    serde_json::from_slice(bytes).map_err(|err| {
+        Diagnostic::error("The private data of the object cannot be read", &err)
+            .hint(
+                "It was written by another version of the provider; use that one, or a newer one.",
+            )
+            .into()
+    })
+}
+
+fn private_bytes<T: serde::Serialize>(private: &T) -> Bytes {
+    // Only a type whose own `Serialize` fails ends here, as a map with keys that are no strings.
+    serde_json::to_vec(private).unwrap_or_default().into()
+}
