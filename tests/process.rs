@@ -322,6 +322,16 @@ async fn a_panic_is_the_error_of_its_call_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_panic_that_nobody_tells_of_is_shown_as_a_crash() {
+    let plugin = bare().start().await;
+    let connection = plugin.connect().await;
+    read(&connection, "crashes", Vec::new()).await.unwrap_err();
+    let told = "panic: as asked\nat tests/bare_plugin/main.rs:";
+    until("the panic", || plugin.process.stderr().starts_with(told)).await;
+    assert_eq!(health(&connection, "plugin").await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn a_state_of_16_mib_passes() {
     let plugin = bare().start().await;
     let connection = plugin.connect().await;

@@ -1,8 +1,8 @@
 //! A plugin with next to nothing in it, for the tests of the process contract.
 //!
-//! `ReadResource` answers with the state that it got; for the type `loud` it logs a lot, for `panics` it panics.
-//! `ApplyResourceChange` keeps a diary in the directory that `planned_private` names: the file `started`, and then
-//! `finished` once there is a file `release`, or `cancelled`.
+//! `ReadResource` answers with the state that it got; for the type `loud` it logs a lot, for `panics` it panics in a
+//! task of its own, and for `crashes` outside of it. `ApplyResourceChange` keeps a diary in the directory that
+//! `planned_private` names: the file `started`, and then `finished` once there is a file `release`, or `cancelled`.
 #![allow(clippy::disallowed_methods, reason = "keeps a diary for the tests")]
 #![allow(
     clippy::expect_used,
@@ -61,6 +61,7 @@ macro_rules! unimplemented {
                         let panicked = isolate(async { panic!("{}", "as asked") }).await;
                         return panicked.map_err(|error| Status::internal(error.to_string()));
                     }
+                    "crashes" => panic!("{}", "as asked"),
                     _ => (),
                 }
                 let new_state = request.current_state;

@@ -24,6 +24,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustls::SupportedProtocolVersion;
 use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
+use tempfile::TempDir;
 use terraform_provider_ha::proto::health::health_client::HealthClient;
 use terraform_provider_ha::proto::plugin::Empty;
 use terraform_provider_ha::proto::plugin::grpc_controller_client::GrpcControllerClient;
@@ -140,8 +141,11 @@ impl Launch {
         for (name, _) in env::vars().filter(|(name, _)| name.starts_with("TF_")) {
             command.env_remove(name);
         }
+        // The socket of a plugin that is killed goes with this.
+        let place = TempDir::with_prefix("plugin-").unwrap();
         let mut child = command
             .args(&self.arguments)
+            .env("TMPDIR", place.path())
             .envs(self.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -158,7 +162,8 @@ impl Launch {
         } else {
             Some(stderr)
         };
-        Process { child, stdout, log, _unread: unread, identity: self.identity }
+        let identity = self.identity;
+        Process { child, stdout, log, _unread: unread, identity, _place: place }
     }
 
     /// Starts the process and reads the handshake line.
@@ -202,6 +207,7 @@ pub(crate) struct Process {
     _unread: Option<ChildStderr>,
     /// The client's, whose certificate was announced to the plugin.
     pub(crate) identity: Option<Identity>,
+    _place: TempDir,
 }
 
 impl Process {

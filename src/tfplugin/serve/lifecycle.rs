@@ -29,8 +29,11 @@ impl Lifecycle {
     /// Asks the calls that run to return at their next safe point, as `StopProvider` wants. Answers at once.
     pub fn stop(&self) {
         let mut current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.cancel();
-        *current = CancellationToken::new();
+        // Cancelled already: the process ends, and no call is to get a fresh token.
+        if !current.is_cancelled() {
+            current.cancel();
+            *current = CancellationToken::new();
+        }
     }
 
     /// Marks a call as one that changes something: the process waits for it before it exits.
@@ -84,6 +87,7 @@ mod tests {
     fn the_end_cancels_what_comes_later_too() {
         let lifecycle = Lifecycle::default();
         lifecycle.end();
+        lifecycle.stop();
         assert!(lifecycle.token().is_cancelled());
     }
 
