@@ -90,8 +90,7 @@ pub trait Model: Clone + fmt::Debug + Default + Send + Sync + 'static {
 
     /// The schema of a block of this model.
     fn schema(version: i64) -> Schema {
-        let description = paragraph(Self::DOCS);
-        Schema { version, description, attributes: Self::attributes() }
+        Schema::new(version, paragraph(Self::DOCS), Self::attributes())
     }
 }
 

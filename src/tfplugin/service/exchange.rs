@@ -11,18 +11,18 @@ use crate::tfplugin::wire::{self, WireError};
 
 /// A block from a message.
 pub(super) fn read(value: Option<&DynamicValue>, schema: &Schema) -> Result<Datum, Diagnostic> {
-    wire::decode(value, &schema.ty()).map_err(|err| unreadable(&err))
+    wire::decode(value, schema.ty()).map_err(|err| unreadable(&err))
 }
 
 /// An identity from a message. One that does not fit the schema is none: it is made anew.
 pub(super) fn read_identity(data: Option<&ResourceIdentityData>, schema: Option<&Schema>) -> Datum {
     let value = data.and_then(|it| it.identity_data.as_ref());
-    schema.and_then(|schema| wire::decode(value, &schema.ty()).ok()).unwrap_or_default()
+    schema.and_then(|schema| wire::decode(value, schema.ty()).ok()).unwrap_or_default()
 }
 
 /// A block for a message. `None` and a breach when it does not have the type of the schema.
 pub(super) fn write(datum: &Datum, schema: &Schema) -> Result<DynamicValue, Breach> {
-    wire::encode(datum, &schema.ty())
+    wire::encode(datum, schema.ty())
         .map_err(|err| Breach { path: err.path().clone(), rule: Rule::Conforms })
 }
 
