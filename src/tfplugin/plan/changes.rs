@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::model::Trail;
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Attribute, Change, Nesting, Rules};
+use crate::tfplugin::schema::{Attribute, Change, DEFAULT_WAY_OUT, Nesting, Rules};
 use crate::tfplugin::value::Datum;
 
 /// One difference, at the deepest attribute that has it.
@@ -128,10 +128,9 @@ fn refusal(changed: &Changed<'_>) -> Diagnostic {
     let values = format!(" It is {before} and would become {after}.");
     let values = if changed.sensitive { "" } else { &values };
     let detail = format!("`{path}` is fixed when the resource is created.{values}");
-    let way_out = "Set it back, or create a second resource beside this one and move over.";
     Diagnostic::error(format!("`{path}` cannot be changed"), detail)
         .at(path.clone())
-        .hint(changed.rules.way_out.unwrap_or(way_out))
+        .hint(changed.rules.way_out.unwrap_or(DEFAULT_WAY_OUT))
 }
 
 /// The paths whose change means that the object is destroyed and created.

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 pub use check::{Check, at_least, between, length, not_empty, one_of, text};
 pub use rules::{
-    Change, Follows, Presence, Rules, TimeoutDefaults, computed, optional, required, timeouts,
+    Change, DEFAULT_WAY_OUT, Follows, Presence, Rules, TimeoutDefaults, computed, optional,
+    required, timeouts,
 };
 pub use verify::Flaw;
 
