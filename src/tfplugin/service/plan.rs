@@ -153,15 +153,11 @@ pub(super) fn stored(
     mut breaches: Vec<gate::Breach>,
 ) -> DynamicValue {
     breaches.extend(gate::stored_breaks(&schema.attributes, saved));
-    let written = if breaches.is_empty() {
-        exchange::write(saved, schema)
-    } else {
-        exchange::write(&gate::mend(&schema.attributes, saved, prior), schema)
-    };
-    let written = written.unwrap_or_else(|breach| {
-        breaches.push(breach);
-        exchange::write(&gate::mend(&schema.attributes, prior, &Datum::Null), schema)
-            .unwrap_or_else(|_| exchange::null())
+    let as_it_is = exchange::write(saved, schema).map_err(|breach| breaches.push(breach)).ok();
+    let written = as_it_is.filter(|_| breaches.is_empty()).unwrap_or_else(|| {
+        let mended = gate::mend(&schema.attributes, saved, prior);
+        // What is mended has the type of the schema.
+        exchange::write(&mended, schema).unwrap_or_else(|_| exchange::null())
     });
     diags.extend(gate::explain(&breaches));
     written
