@@ -40,6 +40,7 @@ impl<P: Provider> Shared<P> {
             return Ok(destroyed(request, &resource.protects(&prior)));
         }
         let config = exchange::read(request.config.as_ref(), schema)?;
+        let is_new = prior.state.is_null();
         let mut change = self.change(&*resource, &request.type_name, &config, &prior).await?;
         let mut breaches =
             gate::plan_breaks(&schema.attributes, &config, &prior.state, &change.planned);
@@ -53,7 +54,8 @@ impl<P: Provider> Shared<P> {
             planned_state: Some(planned_state),
             requires_replace: change.replace.iter().map(|it| it.to_proto()).collect(),
             planned_private: change.private,
-            planned_identity: request.prior_identity.clone(),
+            // In a replacement the identity sent is that of the object that goes away.
+            planned_identity: request.prior_identity.clone().filter(|_| !is_new),
             diagnostics: change.diags.to_proto(),
             ..Response::default()
         })
@@ -92,7 +94,9 @@ impl<P: Provider> Shared<P> {
             diags,
         };
         let mut steps = made.steps;
-        if before.is_some() {
+        if before.is_none() {
+            change.replace.clear();
+        } else {
             let changes = plan::changes(attributes, &prior.state, &change.planned);
             // The resource may have planned what the schema refuses.
             change.diags.extend(plan::refusals(&changes));
