@@ -6,6 +6,8 @@
 mod apply;
 mod plan;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

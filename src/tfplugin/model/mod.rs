@@ -23,6 +23,8 @@ mod collections;
 mod declare;
 mod duration;
 mod scalars;
+#[cfg(test)]
+mod tests;
 mod timeouts;
 mod trail;
 
