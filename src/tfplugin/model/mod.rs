@@ -23,6 +23,8 @@ mod collections;
 mod declare;
 mod duration;
 mod scalars;
+#[cfg(test)]
+mod tests;
 mod timeouts;
 mod trail;
 
@@ -155,6 +157,12 @@ fn merge(before: Datum, after: Datum, original: &Datum) -> Datum {
                 (key, merged)
             };
             Datum::Map(after.into_iter().map(one).collect())
+        }
+        (Datum::List(before), Datum::List(after), Datum::List(original))
+            if before.len() == after.len() && before.len() == original.len() =>
+        {
+            let parts = before.into_iter().zip(after).zip(original);
+            Datum::List(parts.map(|((before, after), it)| merge(before, after, it)).collect())
         }
         (_, after, _) => after,
     }

@@ -3,6 +3,8 @@
 mod check;
 mod proto;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::collections::BTreeMap;

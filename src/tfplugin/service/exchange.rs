@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::proto::tfplugin6::{DynamicValue, ResourceIdentityData};
 use crate::tfplugin::diagnostics::Diagnostic;
 use crate::tfplugin::gate::{Breach, Rule};
+use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Datum;
 use crate::tfplugin::wire::{self, WireError};
@@ -32,6 +33,9 @@ pub(super) fn write_identity(
     schema: Option<&Schema>,
 ) -> Result<Option<ResourceIdentityData>, Breach> {
     let Some(schema) = schema.filter(|_| !identity.is_null()) else { return Ok(None) };
+    if !identity.is_wholly_known() {
+        return Err(Breach { path: Path::default(), rule: Rule::KnownIdentity });
+    }
     let identity_data = Some(write(identity, schema)?);
     Ok(Some(ResourceIdentityData { identity_data }))
 }
