@@ -6,5 +6,5 @@ mod checks;
 mod propose;
 
 pub(crate) use changes::{changes, refusals, replacements, restarts};
-pub(crate) use checks::check;
+pub(crate) use checks::{check, deprecations};
 pub(crate) use propose::propose;
