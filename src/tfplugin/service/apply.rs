@@ -98,7 +98,10 @@ impl<P: Provider> Shared<P> {
             return Ok(resource.delete(client, &object, &context).await);
         }
         let mut faults = plan::check(&schema.attributes, &planned.state);
-        faults.extend(plan::check(&schema.attributes, config));
+        // Only the configuration has the write-only values; of the others the same would be told twice.
+        let of_config = plan::check(&schema.attributes, config);
+        let of_config = of_config.into_iter().filter(|it| !faults.iter().any(|told| told == it));
+        faults.extend(of_config.collect::<Vec<_>>());
         if !prior.is_null() {
             let changes = plan::changes(&schema.attributes, prior, &planned.state);
             faults.extend(plan::refusals(&changes));
