@@ -8,45 +8,62 @@ use crate::tfplugin::value::Datum;
 /// One error for each check that a known value fails; unknown values are checked when known.
 pub(crate) fn check(attributes: &[Attribute], object: &Datum) -> Diagnostics {
     let mut faults = Diagnostics::new();
-    walk(attributes, object, &Trail::Root, &mut faults);
+    walk(attributes, object, &Trail::Root, &mut |rules, value, at| {
+        // A check of a value that is unknown in part is made at apply.
+        if !value.is_wholly_known() {
+            return;
+        }
+        faults.extend(rules.checks.iter().filter(|it| !it.accepts(value)).map(|check| {
+            let path = at.path();
+            let found = found(value, rules);
+            let detail = format!("`{path}` must be {}{found}.", check.wanted());
+            Diagnostic::error(format!("`{path}` has a wrong value"), detail).at(path)
+        }));
+    });
     faults
 }
 
-fn walk(attributes: &[Attribute], object: &Datum, at: &Trail<'_>, faults: &mut Diagnostics) {
-    for attribute in attributes {
-        let Some(value) = object.get(attribute.name) else { continue };
-        let at = Trail::Attribute(at, attribute.name);
-        if value.is_null() || value.is_unknown() {
-            continue;
-        }
-        // A check of a value that is unknown in part is made at apply.
-        let is_known = value.is_wholly_known();
-        faults.extend(attribute.rules.checks.iter().filter_map(|check| {
-            if !is_known || check.accepts(value) {
-                return None;
-            }
+/// A warning for each attribute that is set and deprecated: the engines leave it to the provider
+/// to tell.
+pub(crate) fn deprecations(attributes: &[Attribute], config: &Datum) -> Diagnostics {
+    let mut warnings = Diagnostics::new();
+    walk(attributes, config, &Trail::Root, &mut |rules, _, at| {
+        warnings.extend(rules.deprecated.map(|instead| {
             let path = at.path();
-            let found = found(value, &attribute.rules);
-            let detail = format!("`{path}` must be {}{found}.", check.wanted());
-            Some(Diagnostic::error(format!("`{path}` has a wrong value"), detail).at(path))
+            Diagnostic::warning(format!("`{path}` is deprecated"), instead).at(path)
         }));
+    });
+    warnings
+}
+
+/// Looks at every attribute that is not null, from the outside to the inside.
+fn walk(
+    attributes: &[Attribute],
+    object: &Datum,
+    at: &Trail<'_>,
+    look: &mut dyn FnMut(&Rules, &Datum, &Trail<'_>),
+) {
+    for attribute in attributes {
+        let Some(value) = object.get(attribute.name).filter(|it| !it.is_null()) else { continue };
+        let at = Trail::Attribute(at, attribute.name);
+        look(&attribute.rules, value, &at);
         let Some((nesting, nested)) = attribute.nested() else { continue };
         match (nesting, value) {
-            (Nesting::Single, object) => walk(nested, object, &at, faults),
+            (Nesting::Single, object) => walk(nested, object, &at, look),
             (Nesting::Map, Datum::Map(entries)) => {
                 for (key, object) in entries {
-                    walk(nested, object, &Trail::Key(&at, key), faults);
+                    walk(nested, object, &Trail::Key(&at, key), look);
                 }
             }
             (Nesting::List, Datum::List(items)) => {
                 for (index, object) in items.iter().enumerate() {
-                    walk(nested, object, &Trail::Index(&at, index), faults);
+                    walk(nested, object, &Trail::Index(&at, index), look);
                 }
             }
             // An element of a set has no address: its faults are told at the set.
             (Nesting::Set, set) => {
                 for object in set.items().unwrap_or_default() {
-                    walk(nested, object, &at, faults);
+                    walk(nested, object, &at, look);
                 }
             }
             _ => (),

@@ -8,5 +8,5 @@ mod properties;
 mod propose;
 
 pub(crate) use changes::{changes, refusals, replacements, restarts};
-pub(crate) use checks::check;
+pub(crate) use checks::{check, deprecations};
 pub(crate) use propose::propose;

@@ -101,14 +101,16 @@ fn follow(attributes: &[Attribute], config: &Object, prior: &Object, planned: &m
     let is_left_to_us =
         |it: &&Attribute| it.rules.is_computed() && config.get(it.name).is_none_or(Datum::is_null);
     loop {
-        let configured_change = attributes
-            .iter()
-            .filter(|it| it.rules.presence != Presence::Computed)
-            .any(|it| differs(planned, it.name));
+        // What is planned as a constant, such as "no drift", is brought about as what is configured.
+        let makes_update = |it: &&Attribute| {
+            it.rules.presence != Presence::Computed
+                || matches!(it.rules.follows, Follows::Constant(_))
+        };
+        let is_update = attributes.iter().filter(makes_update).any(|it| differs(planned, it.name));
         let next = attributes.iter().filter(is_left_to_us).find(|it| {
             let follows = match &it.rules.follows {
                 Follows::Attributes(names) => names.iter().any(|name| differs(planned, name)),
-                Follows::EveryUpdate => configured_change,
+                Follows::EveryUpdate => is_update,
                 Follows::Nothing | Follows::Constant(_) => false,
             };
             follows && planned.get(it.name) != Some(&Datum::UNKNOWN)

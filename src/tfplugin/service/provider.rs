@@ -74,7 +74,8 @@ impl<P: Provider> Shared<P> {
     }
 }
 
-/// The checks of the schema, then those of the type itself.
+/// The checks of the schema, then those of the type itself. What is deprecated is told here and
+/// nowhere else: Terraform validates in each run.
 fn validated(
     config: Option<&DynamicValue>,
     schema: &Schema,
@@ -83,6 +84,7 @@ fn validated(
     match exchange::read(config, schema) {
         Ok(config) => {
             let mut diags = plan::check(&schema.attributes, &config);
+            diags.extend(plan::deprecations(&schema.attributes, &config));
             diags.extend(validate(&config));
             diags
         }

@@ -49,7 +49,8 @@ impl Resource for Thing {
         });
         let fault = |name: &String| {
             let path = Path::root("members").key(name).attribute("address");
-            let detail = "Another member has the same address; each needs one of its own.";
+            // The engines show only the block for a path inside an attribute: the text must name it.
+            let detail = format!("`{path}` is taken by another member; each needs one of its own.");
             Diagnostic::error("Two members share an address", detail).at(path)
         };
         twice.map(fault).into_iter().collect()
