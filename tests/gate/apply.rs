@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use terraform_provider_ha::tfplugin::api::{Applied, Created, Deleted};
+use terraform_provider_ha::tfplugin::diagnostics::Diagnostics;
 use terraform_provider_ha::tfplugin::value::{Datum, Value};
 
 use crate::client::{
@@ -105,7 +106,7 @@ async fn a_failed_create_leaves_nothing_and_an_error() {
     let applied = apply(&things(thing).await, apply_of(&config(), &Json::Null, &planned())).await;
     assert_eq!(told(&applied.diagnostics), "error: halfway");
     assert_eq!(applied.new_state, object(&Json::Null));
-    let silent = |_, _: &_| Created::Nothing(Default::default());
+    let silent = |_, _: &_| Created::Nothing(Diagnostics::default());
     let thing = Thing { create: silent, ..Thing::default() };
     let applied = apply(&things(thing).await, apply_of(&config(), &Json::Null, &planned())).await;
     assert_eq!(

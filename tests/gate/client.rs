@@ -39,7 +39,7 @@ pub(crate) async fn things(thing: Thing) -> Service<Rogue> {
 }
 
 fn ty() -> Type {
-    ThingModel::schema(0).ty()
+    ThingModel::schema(0).ty().clone()
 }
 
 /// An object; `"?"` is unknown, what is left out is null, and `null` is no object.
@@ -63,7 +63,7 @@ pub(crate) fn object(json: &Json) -> Option<pb::DynamicValue> {
 
 pub(crate) fn identity(name: &str) -> Option<pb::ResourceIdentityData> {
     let datum = Datum::Map([("name".to_owned(), Datum::from(name))].into());
-    let identity_data = Some(wire::encode(&datum, &ThingIdentity::schema(0).ty()).unwrap());
+    let identity_data = Some(wire::encode(&datum, ThingIdentity::schema(0).ty()).unwrap());
     Some(pb::ResourceIdentityData { identity_data })
 }
 

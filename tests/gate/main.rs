@@ -69,7 +69,12 @@
 //! | 77 errors are diagnostics, never a status | every test: the calls are unwrapped |
 //! | 78 a stop answers at once, calls return | `process::a_stop_cancels_what_runs` |
 //! | 79, 80 parallel calls, many runs of one process | the tests of the process |
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unnecessary_wraps,
+    reason = "a test fails by a panic, and a message has optional fields"
+)]
 
 mod apply;
 mod client;

@@ -167,7 +167,7 @@ async fn garbage_is_an_error_and_echoed() {
     let request = pb::configure_provider::Request { config, ..Default::default() };
     let response = service.configure_provider(Request::new(request)).await.unwrap();
     assert!(!response.into_inner().diagnostics.is_empty());
-    let request = pb::validate_provider_config::Request { config: garbage(), ..Default::default() };
+    let request = pb::validate_provider_config::Request { config: garbage() };
     let response = service.validate_provider_config(Request::new(request)).await.unwrap();
     assert!(!response.into_inner().diagnostics.is_empty());
 }

@@ -141,9 +141,10 @@ fn may_count(Set(config): &Set, Set(planned): &Set) -> bool {
     if !config.iter().all(Datum::is_wholly_known) {
         return true;
     }
-    match planned.iter().all(Datum::is_wholly_known) {
-        true => config.len() == planned.len(),
-        false => (1..=planned.len()).contains(&config.len()),
+    if planned.iter().all(Datum::is_wholly_known) {
+        config.len() == planned.len()
+    } else {
+        (1..=planned.len()).contains(&config.len())
     }
 }
 

@@ -48,7 +48,7 @@ model! {
 }
 
 fn ty() -> Type {
-    Thing::schema(0).ty()
+    Thing::schema(0).ty().clone()
 }
 
 /// An object of this schema; `null` is none.

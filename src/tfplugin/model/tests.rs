@@ -60,7 +60,7 @@ model! {
 }
 
 fn shelf(json: &Json) -> Datum {
-    datum(json, &Shelf::schema(0).ty())
+    datum(json, Shelf::schema(0).ty())
 }
 
 #[test]

@@ -134,11 +134,11 @@ fn objects(nesting: Nesting, object: BoxedStrategy<Datum>, unknowns: bool) -> Bo
 /// Any stored object of the schema, or none.
 fn prior(attributes: &[Attribute]) -> impl Strategy<Value = Datum> + use<> {
     let schema = unnamed(attributes.to_vec());
-    known(&schema.ty()).prop_map(move |it| mend(&schema.attributes, &it, &Datum::Null))
+    known(schema.ty()).prop_map(move |it| mend(&schema.attributes, &it, &Datum::Null))
 }
 
 fn unnamed(attributes: Vec<Attribute>) -> Schema {
-    Schema { version: 0, description: String::new(), attributes }
+    Schema::new(0, String::new(), attributes)
 }
 
 fn planning(unknowns: bool) -> impl Strategy<Value = (Vec<Attribute>, Datum, Datum)> {
@@ -149,7 +149,7 @@ fn planning(unknowns: bool) -> impl Strategy<Value = (Vec<Attribute>, Datum, Dat
 }
 
 fn encodes(attributes: &[Attribute], object: &Datum) -> bool {
-    wire::encode(object, &unnamed(attributes.to_vec()).ty()).is_ok()
+    wire::encode(object, unnamed(attributes.to_vec()).ty()).is_ok()
 }
 
 /// Leaves unknown values only those limits for which a value is quickly found.
@@ -227,7 +227,7 @@ fn planned_and_filled() -> impl Strategy<Value = (Datum, Datum)> {
     planning(true)
         .prop_map(|(attributes, config, prior)| {
             let planned = soften(propose(&attributes, &config, &prior));
-            (unnamed(attributes).ty(), planned)
+            (unnamed(attributes).ty().clone(), planned)
         })
         .prop_flat_map(|(ty, planned)| (Just(planned.clone()), fill(&planned, &ty)))
 }

@@ -22,7 +22,7 @@ fn text(name: &'static str) -> Attribute {
 }
 
 fn schema(attributes: Vec<Attribute>) -> Schema {
-    Schema { version: 0, description: String::new(), attributes }
+    Schema::new(0, String::new(), attributes)
 }
 
 #[track_caller]
