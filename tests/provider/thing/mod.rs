@@ -211,7 +211,9 @@ impl Resource for Thing {
             }
             Err(err) => return Err(Diagnostic::error("The thing cannot be read", &err).into()),
         };
-        let mut state = ThingModel { kind: "small".into(), ..ThingModel::default() };
+        // What the file does not tell is what the defaults say.
+        let mut state =
+            ThingModel { kind: "small".into(), protected: false.into(), ..ThingModel::default() };
         see(&mut state, &record);
         state.size = record.size.into();
         state.note = record.note.into();
