@@ -64,12 +64,13 @@ impl Engine {
     /// Why it could not be started, with the way out.
     pub(crate) fn explain(self, err: &std::io::Error) -> ! {
         let program = self.program();
+        let program = program.display();
         match err.kind() {
             ErrorKind::NotFound => panic!(
-                "{self:?} is not installed as {program:?}: run `scripts/setup`, or name the program \
-                 in the environment variable TERRAFORM or TOFU"
+                "{self:?} is not installed as {program}: run `scripts/setup`, or name the program by \
+                 its whole path in the environment variable TERRAFORM or TOFU"
             ),
-            _ => panic!("{program:?} cannot be started: {err}"),
+            _ => panic!("{program} cannot be started: {err}"),
         }
     }
 }

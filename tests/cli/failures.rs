@@ -11,6 +11,7 @@ for_each_engine![
     a_failed_update_saves_what_was_reached,
     a_failed_destroy_keeps_the_object_and_what_belongs_to_it,
     a_failed_read_keeps_what_is_stored,
+    an_operation_that_takes_too_long_stops_at_a_step,
     a_panic_in_create_is_an_error_and_the_process_lives,
     a_panic_in_update_keeps_the_prior_state,
 ];
@@ -93,6 +94,19 @@ fn a_failed_read_keeps_what_is_stored(at: &Workspace) {
     at.thing("");
     at.run(&["apply", "-auto-approve", "-refresh=false"]).succeeds();
     at.plan_is_empty();
+}
+
+fn an_operation_that_takes_too_long_stops_at_a_step(at: &Workspace) {
+    at.thing("note = \"old\"");
+    at.apply();
+    at.thing("note = \"new\"\ndelay = \"20s\"\ntimeouts = { update = \"200ms\" }");
+    at.apply_fails()
+        .says("Error: The time is over")
+        .says("of 400 steps were done. Apply again.")
+        .says("Raise `timeouts.create` or `timeouts.update`.");
+    assert_eq!(at.attributes()["note"], "old");
+    at.thing("note = \"new\"\ntimeouts = { update = \"5m\" }");
+    at.settle();
 }
 
 fn a_panic_in_create_is_an_error_and_the_process_lives(at: &Workspace) {

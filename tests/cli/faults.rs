@@ -14,8 +14,11 @@ use crate::workspace::{Run, Workspace, thing};
 for_each_engine![
     an_interrupt_stops_an_update_at_a_safe_point,
     an_interrupted_create_is_tainted_and_replaced,
+    a_termination_of_all_saves_what_was_reached,
     a_second_interrupt_leaves_no_process_and_no_lock,
     a_killed_engine_leaves_no_process,
+    a_killed_provider_keeps_the_prior_state,
+    a_provider_may_be_called_without_encryption,
     fifty_things_are_applied_at_once,
     eight_engines_run_side_by_side,
     the_log_has_the_lines_of_the_provider,
@@ -56,7 +59,18 @@ fn interrupt(running: &Running) {
 fn an_interrupt_stops_an_update_at_a_safe_point(at: &Workspace) {
     let running = amid_an_update(at);
     interrupt(&running);
-    Run::new("an interrupted apply", &running.end())
+    stops_at_a_safe_point(at, running);
+}
+
+/// As a service manager or a build server does it.
+fn a_termination_of_all_saves_what_was_reached(at: &Workspace) {
+    let running = amid_an_update(at);
+    kill_process_group(pid(&running), Signal::TERM).unwrap();
+    stops_at_a_safe_point(at, running);
+}
+
+fn stops_at_a_safe_point(at: &Workspace, running: Running) {
+    Run::new("an apply that was stopped", &running.end())
         .fails()
         .says("Error: Interrupted at a safe point")
         .says(&format!("Stopped after step {} of {STEPS}. Apply again.", steps(at)));
@@ -114,13 +128,33 @@ fn a_killed_engine_leaves_no_process(at: &Workspace) {
     assert_eq!(at.object("a").unwrap()["note"], "new");
 }
 
+fn a_killed_provider_keeps_the_prior_state(at: &Workspace) {
+    let running = amid_an_update(at);
+    let [plugin] = children(running.pid())[..] else { panic!("one provider is expected") };
+    kill_process(Pid::from_raw(plugin.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+    let output = running.end();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(at.attributes()["size"], json!(1));
+    at.thing("note = \"new\"\nsize = 4");
+    at.settle();
+}
+
+fn a_provider_may_be_called_without_encryption(at: &Workspace) {
+    at.thing("");
+    let plainly = |command: &mut Command| {
+        command.env("TF_DISABLE_PLUGIN_TLS", "1");
+    };
+    Run::new("an apply without TLS", &Running::new(at.spawn_apply(plainly)).end()).succeeds();
+    at.plan_is_empty();
+}
+
 fn fifty_things_are_applied_at_once(at: &Workspace) {
     at.config(
         r#"
         resource "probe_thing" "many" {
           count = 50
           name  = "many-${count.index}"
-          delay = "500ms"
+          delay = "1s"
         }
         "#,
     );
@@ -129,10 +163,10 @@ fn fifty_things_are_applied_at_once(at: &Workspace) {
     let events = at.events();
     let created = events.iter().filter(|it| it.starts_with("create many-")).count();
     assert_eq!(created, 50);
-    // At once: all had begun before the first one was done.
+    // At once: many had begun before the first one was done, how many depends on the machine.
     let first = events.iter().position(|it| it.starts_with("create ")).unwrap();
     let begun = events[..first].iter().filter(|it| it.ends_with(" 1")).count();
-    assert_eq!(begun, 50, "{:?}", &events[..first]);
+    assert!(10 < begun, "{:?}", &events[..first]);
     at.plan_is_empty();
     at.run(&["destroy", "-auto-approve", "-parallelism=50"]).succeeds().says("50 destroyed");
 }
@@ -178,15 +212,14 @@ fn a_log_that_is_read_late_ends_in_the_same_state(at: &Workspace) {
         command.env("TF_LOG", "TRACE");
     });
     let mut stderr = child.stderr.take().unwrap();
-    // A pipe holds 16 pages; a line that does not fit waits.
-    until("a full pipe", || {
-        (60 << 10 < rustix::io::ioctl_fionread(&stderr).unwrap()).then_some(())
-    });
+    // A pipe holds 16 pages, and fewer bytes when lines do not fill them.
+    let waiting = || rustix::io::ioctl_fionread(&stderr).unwrap();
+    until("a pipe that fills", || (32 << 10 < waiting()).then_some(()));
     assert!(child.try_wait().unwrap().is_none(), "it waits");
     let late = thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()).unwrap());
     let mut stdout = child.stdout.take().unwrap();
     thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
     assert!(ended(child).success());
-    assert!(60 << 10 < late.join().unwrap());
+    assert!(64 << 10 < late.join().unwrap(), "it had to wait");
     at.plan_is_empty();
 }

@@ -9,6 +9,7 @@ for_each_engine![
     an_object_is_imported_by_the_command,
     an_object_is_imported_by_a_block,
     an_object_is_imported_by_its_identity,
+    a_configuration_that_is_generated_describes_the_object,
     what_does_not_exist_cannot_be_imported,
 ];
 
@@ -54,6 +55,16 @@ fn an_object_is_imported_by_its_identity(at: &Workspace) {
     at.config(&format!(
         "import {{\n  to = probe_thing.a\n  identity = {{ name = \"a\" }}\n}}\n{thing}"
     ));
+    at.apply().says("1 imported, 0 added, 0 changed, 0 destroyed");
+    is_imported(at);
+}
+
+fn a_configuration_that_is_generated_describes_the_object(at: &Workspace) {
+    existing(at);
+    at.config("import {\n  to = probe_thing.a\n  id = \"a\"\n}\n");
+    at.run(&["plan", "-generate-config-out=generated.tf"])
+        .succeeds()
+        .says("1 to import, 0 to add, 0 to change, 0 to destroy");
     at.apply().says("1 imported, 0 added, 0 changed, 0 destroyed");
     is_imported(at);
 }

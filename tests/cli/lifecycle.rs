@@ -11,6 +11,7 @@ for_each_engine![
     a_thing_is_created_changed_in_place_and_destroyed,
     defaults_are_in_the_plan,
     another_name_is_a_replacement,
+    a_replacement_may_be_created_before_the_old_one_is_destroyed,
     taint_and_the_replace_flag_replace,
     an_object_that_was_deleted_by_hand_is_created_again,
     a_data_source_reads_what_exists,
@@ -76,6 +77,24 @@ fn another_name_is_a_replacement(at: &Workspace) {
     at.settle();
     assert_eq!(at.events(), ["create a", "delete a", "create b"]);
     assert_eq!(at.attributes()["id"], "thing-b");
+}
+
+fn a_replacement_may_be_created_before_the_old_one_is_destroyed(at: &Workspace) {
+    let with = |name: &str| {
+        at.config(&format!(
+            r#"
+            resource "probe_thing" "a" {{
+              name = "{name}"
+              lifecycle {{ create_before_destroy = true }}
+            }}
+            "#
+        ));
+    };
+    with("a");
+    at.apply();
+    with("b");
+    at.settle();
+    assert_eq!(at.events(), ["create a", "create b", "delete a"]);
 }
 
 fn taint_and_the_replace_flag_replace(at: &Workspace) {

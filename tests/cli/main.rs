@@ -1,7 +1,8 @@
 //! What a user sees: real Terraform and real OpenTofu drive the test provider.
 //!
 //! Each test is a function of a [`Workspace`](workspace::Workspace), and runs once for each engine. The engines are the
-//! programs named by the environment variables TERRAFORM and TOFU, by default `terraform` and `tofu` on PATH.
+//! programs named by the environment variables TERRAFORM and TOFU, by default `terraform` and `tofu` on PATH. What is about
+//! processes looks into /proc, and is left out on other systems.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -12,12 +13,14 @@
 )]
 
 mod engine;
+#[cfg(target_os = "linux")]
 mod processes;
 mod workspace;
 
 mod drift;
 mod ephemeral;
 mod failures;
+#[cfg(target_os = "linux")]
 mod faults;
 mod imports;
 mod lifecycle;

@@ -10,6 +10,7 @@ for_each_engine![
     elements_of_collections_may_be_unknown,
     whole_objects_and_maps_may_be_unknown,
     the_whole_provider_configuration_may_be_unknown,
+    what_cannot_be_looked_at_in_a_plan_stays_as_it_is_stored,
 ];
 
 fn a_chain_of_things_is_planned_at_once(at: &Workspace) {
@@ -100,10 +101,10 @@ fn whole_objects_and_maps_may_be_unknown(at: &Workspace) {
     assert_eq!(stored["groups"][0]["title"], "x");
 }
 
-fn the_whole_provider_configuration_may_be_unknown(at: &Workspace) {
-    let with = |name: &str| {
-        at.config(&format!(
-            r#"
+/// A thing `a`, and a thing `b` in a directory that is named after it.
+fn a_directory_named_after_a_thing(at: &Workspace, name: &str) {
+    at.config(&format!(
+        r#"
             resource "probe_thing" "a" {{
               name = "{name}"
             }}
@@ -115,18 +116,27 @@ fn the_whole_provider_configuration_may_be_unknown(at: &Workspace) {
               provider = probe.second
               name     = "b"
             }}
-            data "probe_things" "second" {{
-              provider   = probe.second
-              depends_on = [probe_thing.b]
-            }}
-            output "names" {{
-              value = data.probe_things.second.names
-            }}
             "#
-        ));
-    };
-    with("a");
+    ));
+}
+
+fn the_whole_provider_configuration_may_be_unknown(at: &Workspace) {
+    a_directory_named_after_a_thing(at, "a");
     at.settle();
     assert!(at.path("thing-a/b.json").exists());
-    assert_eq!(at.state()["outputs"]["names"]["value"], json!(["b"]));
+}
+
+fn what_cannot_be_looked_at_in_a_plan_stays_as_it_is_stored(at: &Workspace) {
+    a_directory_named_after_a_thing(at, "a");
+    at.apply();
+    // The first thing is replaced, so the directory of the second one is unknown until then.
+    a_directory_named_after_a_thing(at, "c");
+    let plan = at.plan();
+    assert_eq!([plan.actions("a"), plan.actions("b")], ["delete, create", "no-op"]);
+    plan.run.says("Warning: The thing was not looked at").says("with probe_thing.b,");
+    // The apply follows that plan. The next one looks into the new directory, and nothing is there.
+    at.apply();
+    assert_eq!(at.plan().actions("b"), "create");
+    at.settle();
+    assert!(at.path("thing-c/b.json").exists());
 }
