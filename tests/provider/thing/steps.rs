@@ -9,6 +9,8 @@ use super::ThingModel;
 use crate::store::Store;
 
 const STEP: Duration = Duration::from_millis(50);
+/// Of other crates than the provider's own only warnings are logged; this stands in for one of it.
+const TARGET: &str = "terraform_provider_ha::probe::steps";
 
 pub(super) struct Steps<'a> {
     pub(super) store: &'a Store,
@@ -35,7 +37,7 @@ impl Steps<'_> {
             if let Err(err) = self.store.log(&format!("step {} {step}", self.name)) {
                 return Diagnostic::error("A step failed", &err).into();
             }
-            tracing::info!(name = self.name, step, count, "step");
+            tracing::info!(target: TARGET, name = self.name, step, count, "step");
             tokio::time::sleep(STEP).await;
         }
         Diagnostics::new()
