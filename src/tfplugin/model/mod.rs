@@ -138,8 +138,11 @@ pub fn decode<M: Model>(block: &Datum) -> Result<M, Diagnostics> {
 pub fn encode_over<M: Model>(model: &M, original: &Datum) -> Datum {
     let after = Datum::Map(model.encode_object());
     match decode::<M>(original) {
-        Ok(before) => merge(Datum::Map(before.encode_object()), after, original),
-        Err(_) => after,
+        Ok(before) if !original.is_null() => {
+            merge(Datum::Map(before.encode_object()), after, original)
+        }
+        // An object without a single value is still an object.
+        _ => after,
     }
 }
 

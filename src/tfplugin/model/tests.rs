@@ -211,3 +211,9 @@ fn a_field_named_by_a_keyword_is_an_attribute_without_the_mark() {
     assert!(schema.attribute("type").is_some());
     assert_eq!(schema.flaws(), vec![]);
 }
+
+#[test]
+fn an_object_without_values_is_not_null() {
+    let nothing = encode_over(&Shelf::default(), &Datum::Null);
+    assert!(nothing.entries().is_some_and(|it| it.values().all(Datum::is_null)), "{nothing:?}");
+}

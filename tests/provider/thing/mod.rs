@@ -266,6 +266,19 @@ fn write(store: &Store, event: &str, wanted: Wanted<Thing>, serial: i64) -> io::
 
 /// The state that was last applied, as the file has it.
 fn recorded(record: &Record) -> Result<ThingModel, Diagnostics> {
+    if record.state.is_empty() {
+        // Somebody else made the file: what it does not tell is what the defaults say.
+        let mut state = ThingModel {
+            name: record.name.clone().into(),
+            note: record.note.clone().into(),
+            size: record.size.into(),
+            kind: "small".into(),
+            protected: false.into(),
+            ..ThingModel::default()
+        };
+        see(&mut state, record);
+        return Ok(state);
+    }
     let value = DynamicValue { msgpack: record.state.clone().into(), ..DynamicValue::default() };
     let object = wire::decode(Some(&value), ThingModel::schema(0).ty());
     let object = object.map_err(|err| Diagnostic::error("The file has no readable state", &err))?;
