@@ -60,8 +60,9 @@ impl<E: Ephemeral> AnyEphemeral<Client<E::Provider>> for Erased<E> {
             let model = or_return!(decode(config), none);
             let opened = or_return!(self.inner.open(client, model, context).await, none);
             let value = encode_over(&opened.value, config);
-            let lease = Some(private_bytes(&opened.lease));
-            Leased { value, lease, renew_at: opened.renew_at, diags: opened.diags }
+            let mut diags = opened.diags;
+            let lease = Some(private_bytes(&opened.lease, &Bytes::new(), &mut diags));
+            Leased { value, lease, renew_at: opened.renew_at, diags }
         })
     }
 
@@ -76,9 +77,9 @@ impl<E: Ephemeral> AnyEphemeral<Client<E::Provider>> for Erased<E> {
             let kept = |diags| Leased { lease: Some(lease.clone()), diags, ..Leased::default() };
             let held = or_return!(private(lease), kept);
             let renewed = or_return!(self.inner.renew(client, held, context).await, kept);
-            let lease = Some(private_bytes(&renewed.value.lease));
-            let renew_at = renewed.value.renew_at;
-            Leased { value: Datum::Null, lease, renew_at, diags: renewed.diags }
+            let (renewed, mut diags) = (renewed.value, renewed.diags);
+            let lease = Some(private_bytes(&renewed.lease, lease, &mut diags));
+            Leased { value: Datum::Null, lease, renew_at: renewed.renew_at, diags }
         })
     }
 

@@ -82,7 +82,21 @@ fn private<T: serde::de::DeserializeOwned>(bytes: &Bytes) -> Result<T, Diagnosti
     })
 }
 
-fn private_bytes<T: serde::Serialize>(private: &T) -> Bytes {
-    // Only a type whose own `Serialize` fails ends here, as a map with keys that are no strings.
-    serde_json::to_vec(private).unwrap_or_default().into()
+/// Private data for a message; what was there before, and an error, when it cannot be written.
+fn private_bytes<T: serde::Serialize>(
+    private: &T,
+    before: &Bytes,
+    diags: &mut Diagnostics,
+) -> Bytes {
+    match serde_json::to_vec(private) {
+        Ok(json) => json.into(),
+        // Only a type whose own `Serialize` fails, as a map with keys that are no strings.
+        Err(err) => {
+            diags.push(
+                Diagnostic::error("The private data of the object cannot be written", &err)
+                    .hint("This is a bug in the provider; please report it."),
+            );
+            before.clone()
+        }
+    }
 }

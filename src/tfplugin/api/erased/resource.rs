@@ -97,15 +97,16 @@ impl<R: Resource> AnyResource<Client<R::Provider>> for Erased<R> {
         Box::pin(async move {
             let stopped = |diags| Planned { diags, ..Planned::default() };
             let config = or_return!(decode(config), stopped);
+            let kept = prior.map(|it| it.private.clone()).unwrap_or_default();
             let prior = or_return!(prior.map(object::<R>).transpose(), stopped);
             let model = or_return!(decode(planned), stopped);
             let private = prior.as_ref().map(|it| it.private.clone()).unwrap_or_default();
             let (replace, steps) = (Vec::new(), Vec::new());
             let mut change = Planning { config, prior, planned: model, private, replace, steps };
-            let diags = self.inner.plan(client, &mut change, context).await;
+            let mut diags = self.inner.plan(client, &mut change, context).await;
             let saved = Saved {
                 state: encode_over(&change.planned, planned),
-                private: private_bytes(&change.private),
+                private: private_bytes(&change.private, &kept, &mut diags),
                 identity: Datum::Null,
             };
             Planned { saved, replace: change.replace, steps: change.steps, diags }
@@ -206,7 +207,7 @@ impl<R: Resource> AnyResource<Client<R::Provider>> for Erased<R> {
             let Object { state, private, identity } = imported.object;
             let known = identity.or(named);
             let applied = Applied { state, private, diags: imported.diags };
-            self.stored(applied, known.as_ref(), &Datum::Null)
+            self.stored(applied, known.as_ref(), &Saved::default())
         })
     }
 
@@ -224,18 +225,19 @@ impl<R: Resource> Erased<R> {
     fn written(&self, applied: Applied<R>, over: &Saved) -> Written {
         // An identity from another version of the provider may not fit: it is then made anew.
         let known = identity::<R>(over);
-        self.stored(applied, known.as_ref(), &over.state)
+        self.stored(applied, known.as_ref(), over)
     }
 
-    fn stored(&self, applied: Applied<R>, known: Option<&R::Identity>, over: &Datum) -> Written {
+    fn stored(&self, applied: Applied<R>, known: Option<&R::Identity>, over: &Saved) -> Written {
+        let mut diags = applied.diags;
         let identity = self.inner.identify(&applied.state, known);
         let identity = identity.as_ref().or(known);
         let saved = Saved {
-            state: encode_over(&applied.state, over),
-            private: private_bytes(&applied.private),
+            state: encode_over(&applied.state, &over.state),
+            private: private_bytes(&applied.private, &over.private, &mut diags),
             identity: identity.map_or(Datum::Null, |it| Datum::Map(it.encode_object())),
         };
-        Written { saved: Some(saved), diags: applied.diags }
+        Written { saved: Some(saved), diags }
     }
 }
 
