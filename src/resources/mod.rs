@@ -2,13 +2,21 @@
 //!
 //! The list is empty for now: the plugin layer comes first, the resources follow.
 
+use crate::model;
 use crate::tfplugin::api::{Context, Provider, Registry};
 use crate::tfplugin::diagnostics::Diagnostics;
-use crate::tfplugin::model::Nothing;
 
 /// The provider with everything it serves.
 pub fn registry() -> Registry<Ha> {
     Registry::new(Ha)
+}
+
+model! {
+    /// Highly available Kubernetes control planes on hosts that exist already.
+    ///
+    /// This version is the plugin layer alone: it can be installed, configured and called by
+    /// Terraform and OpenTofu, and manages nothing yet.
+    pub struct Settings {}
 }
 
 /// The provider `ha`.
@@ -16,10 +24,10 @@ pub fn registry() -> Registry<Ha> {
 pub struct Ha;
 
 impl Provider for Ha {
-    type Config = Nothing;
+    type Config = Settings;
     type Client = ();
 
-    async fn configure(&self, Nothing: Nothing, _: &Context) -> Result<(), Diagnostics> {
+    async fn configure(&self, _: Settings, _: &Context) -> Result<(), Diagnostics> {
         Ok(())
     }
 }

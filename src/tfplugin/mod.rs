@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod diagnostics;
+pub mod docs;
 mod gate;
 pub mod isolate;
 mod log;

@@ -19,6 +19,9 @@ pub(crate) struct Record {
     /// The password, to prove that a write-only value arrived.
     #[serde(default)]
     pub(crate) password: Option<String>,
+    /// The last applied state in MessagePack, so that an import finds the thing whole.
+    #[serde(default)]
+    pub(crate) state: Vec<u8>,
     /// Set by hand in a test: somebody else changed the object.
     #[serde(default)]
     pub(crate) edited: bool,

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::tfplugin::diagnostics::Diagnostics;
 use crate::tfplugin::model::Model;
+use crate::tfplugin::schema::Flaw;
 
 /// What [`Provider::configure`] makes for the resources of a provider.
 pub type Client<P> = <P as Provider>::Client;
@@ -72,5 +73,28 @@ impl<P: Provider> Registry<P> {
     pub fn ephemeral<E: Ephemeral<Provider = P>>(mut self, ephemeral: E) -> Self {
         self.ephemerals.insert(E::NAME, erase_ephemeral(ephemeral));
         self
+    }
+
+    /// Every mistake in every schema, each with what it is in, such as `resource ha_dns_record`.
+    /// A test of a provider demands that there are none.
+    pub fn flaws(&self) -> Vec<(String, Flaw)> {
+        let mut flaws = Vec::new();
+        let mut found = |of: String, new: Vec<Flaw>| {
+            flaws.extend(new.into_iter().map(|flaw| (of.clone(), flaw)));
+        };
+        found("provider".to_owned(), P::Config::schema(0).flaws());
+        for (name, resource) in &self.resources {
+            found(format!("resource {name}"), resource.schema().flaws());
+            if let Some(identity) = resource.identity() {
+                found(format!("identity of {name}"), identity.identity_flaws());
+            }
+        }
+        for (name, source) in &self.data_sources {
+            found(format!("data source {name}"), source.schema().flaws());
+        }
+        for (name, ephemeral) in &self.ephemerals {
+            found(format!("ephemeral resource {name}"), ephemeral.schema().flaws());
+        }
+        flaws
     }
 }

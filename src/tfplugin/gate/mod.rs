@@ -6,6 +6,8 @@
 mod apply;
 mod plan;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -40,6 +42,8 @@ pub(crate) enum Rule {
     ReplacePath,
     /// A stored object has no unknown values.
     Known,
+    /// An identity has no unknown values.
+    KnownIdentity,
     /// What was planned as known is what it becomes.
     KeepsPlan,
     /// What was planned as unknown becomes what its refinements allow.
@@ -60,6 +64,7 @@ impl fmt::Display for Rule {
             Self::WriteOnly => "is write-only, but was to be stored",
             Self::ReplacePath => "demands replacement, but does not exist",
             Self::Known => "is still unknown after the operation",
+            Self::KnownIdentity => "has an identity that is still unknown after the operation",
             Self::KeepsPlan => "is not what was planned",
             Self::KeepsRefinements => "is not within the limits that were planned for it",
             Self::KeepsElements => "does not have the elements that were planned",

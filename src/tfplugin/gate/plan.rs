@@ -1,6 +1,6 @@
 //! The rules of a plan (`AssertPlanValid` in Terraform's `internal/plans/objchange`).
 
-use super::{Breach, Findings, Rule};
+use super::{Breach, Findings, Rule, stored_breaks};
 use crate::tfplugin::model::Trail;
 use crate::tfplugin::path::{Path, Step};
 use crate::tfplugin::schema::{Attribute, Nesting, Presence};
@@ -20,6 +20,9 @@ pub(crate) fn plan_breaks(
     if !planned.is_null() {
         object(attributes, config, prior, planned, &Trail::Root, &mut findings);
     }
+    // Where a whole object is as configured, nobody looks at what is write-only inside it.
+    let stored = stored_breaks(attributes, planned).into_iter();
+    findings.0.extend(stored.filter(|it| it.rule == Rule::WriteOnly));
     findings.0
 }
 
@@ -29,11 +32,12 @@ pub(crate) fn paths_break(paths: &[Path], prior: &Datum, planned: &Datum) -> Vec
         let mut here = Some(datum);
         for step in path.steps() {
             here = match (here, step) {
-                // Null and unknown hide what may be inside them.
-                (Some(Datum::Null | Datum::Unknown(_)), _) => return true,
+                // An unknown value hides what may be inside it; there is nothing inside null.
+                (Some(Datum::Unknown(_)), _) => return true,
                 (Some(datum), Step::Attribute(key) | Step::Key(key)) => datum.get(key),
-                (Some(datum), Step::Index(at)) => datum.items().and_then(|it| it.get(*at)),
-                (None, _) => None,
+                // An element of a set has no address.
+                (Some(Datum::List(items)), Step::Index(at)) => items.get(*at),
+                (_, _) => None,
             };
         }
         here.is_some()
@@ -70,10 +74,6 @@ fn value(
 ) {
     let rules = &attribute.rules;
     if rules.write_only {
-        // Terraform tolerates the configured value here and refuses it later.
-        if !planned.is_null() {
-            findings.add(at, Rule::WriteOnly);
-        }
         return;
     }
     let keeps_prior = alike(planned, prior) && !prior.is_null() && !config.is_null();
@@ -129,12 +129,22 @@ fn elements(
                 object(attributes, config, prior, planned, &at, findings);
             }
         }
-        // Elements of a set cannot be told apart. Their number can be compared when none of them
-        // may still turn out to be equal to another.
-        (Nesting::Set, Datum::Set(Set(config)), Datum::Set(Set(planned)))
-            if config.len() == planned.len()
-                || !config.iter().chain(planned).all(Datum::is_wholly_known) => {}
+        // Elements of a set cannot be told apart, but counted.
+        (Nesting::Set, Datum::Set(config), Datum::Set(planned)) if may_count(config, planned) => {}
         _ => findings.add(at, Rule::PlannedElements),
+    }
+}
+
+/// Whether a planned set may have as many elements as the configured one. Elements that are not
+/// known may turn out to be equal and fall into one.
+fn may_count(Set(config): &Set, Set(planned): &Set) -> bool {
+    if !config.iter().all(Datum::is_wholly_known) {
+        return true;
+    }
+    if planned.iter().all(Datum::is_wholly_known) {
+        config.len() == planned.len()
+    } else {
+        (1..=planned.len()).contains(&config.len())
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{Breach, Findings, Rule};
 use crate::tfplugin::model::Trail;
-use crate::tfplugin::schema::{Attribute, Nesting};
+use crate::tfplugin::schema::{Attribute, Nesting, Shape};
 use crate::tfplugin::value::{Datum, Set};
+use crate::tfplugin::wire;
 
 /// What Terraform would refuse in an object that is to be stored: unknown and write-only values.
 pub(crate) fn stored_breaks(attributes: &[Attribute], object: &Datum) -> Vec<Breach> {
@@ -52,47 +53,54 @@ fn element(attributes: &[Attribute], object: &Datum, at: &Trail<'_>, findings: &
     }
 }
 
-/// The object as it can be stored: what is still unknown is what it was before, or null, and
-/// write-only values are gone.
+/// The object as it can be stored: a value that is still unknown, or is not of the type of the
+/// schema, is what it was before, or null, and write-only values are gone.
 pub(crate) fn mend(attributes: &[Attribute], object: &Datum, prior: &Datum) -> Datum {
-    let Datum::Map(entries) = object else { return known(object, prior) };
-    let one = |(key, value): (&String, &Datum)| {
-        let attribute = attributes.iter().find(|it| it.name == key);
-        let prior = prior.get(key).unwrap_or(&Datum::Null);
-        (key.clone(), mend_value(attribute, value, prior))
+    let Datum::Map(entries) = object else {
+        return match (object, prior) {
+            (Datum::Null, _) | (_, Datum::Null) => Datum::Null,
+            // What was stored may be write-only by now.
+            (_, prior) => mend(attributes, prior, &Datum::Null),
+        };
     };
-    Datum::Map(entries.iter().map(one).collect())
+    let one = |it: &Attribute| {
+        let [value, prior] =
+            [entries.get(it.name), prior.get(it.name)].map(|it| it.unwrap_or(&Datum::Null));
+        (it.name.to_owned(), mend_value(it, value, prior))
+    };
+    Datum::Map(attributes.iter().map(one).collect())
 }
 
-fn mend_value(attribute: Option<&Attribute>, value: &Datum, prior: &Datum) -> Datum {
-    if attribute.is_some_and(|it| it.rules.write_only) {
+fn mend_value(attribute: &Attribute, value: &Datum, prior: &Datum) -> Datum {
+    if attribute.rules.write_only || value.is_null() {
         return Datum::Null;
     }
-    match (attribute.and_then(Attribute::nested), value) {
-        (Some((Nesting::Single, nested)), object) => mend(nested, object, prior),
-        (Some((_, nested)), Datum::Map(entries)) => {
+    let (nesting, nested) = match &attribute.shape {
+        Shape::Nested(nesting, nested) => (*nesting, nested),
+        Shape::Plain(ty) => {
+            let fits = |it: &&Datum| it.is_wholly_known() && wire::encode(it, ty).is_ok();
+            return [value, prior].into_iter().find(fits).cloned().unwrap_or_default();
+        }
+    };
+    match (nesting, value) {
+        (Nesting::Single, object) => mend(nested, object, prior),
+        (Nesting::Map, Datum::Map(entries)) => {
             let one = |(key, object): (&String, &Datum)| {
                 (key.clone(), mend(nested, object, prior.get(key).unwrap_or(&Datum::Null)))
             };
             Datum::Map(entries.iter().map(one).collect())
         }
-        (Some((_, nested)), Datum::List(items)) => {
+        (Nesting::List, Datum::List(items)) => {
             let prior = prior.items().unwrap_or_default();
             let one =
                 |(index, object)| mend(nested, object, prior.get(index).unwrap_or(&Datum::Null));
             Datum::List(items.iter().enumerate().map(one).collect())
         }
-        (Some((_, nested)), Datum::Set(Set(items))) => {
+        (Nesting::Set, Datum::Set(Set(items))) => {
             Datum::Set(Set(items.iter().map(|it| mend(nested, it, &Datum::Null)).collect()))
         }
-        _ => known(value, prior),
-    }
-}
-
-fn known(value: &Datum, prior: &Datum) -> Datum {
-    match value {
-        known if known.is_wholly_known() => known.clone(),
-        _ if prior.is_wholly_known() => prior.clone(),
-        _ => Datum::Null,
+        // No collection of objects at all, or one that is not known: the prior one, mended too.
+        (_, value) if value == prior => Datum::Null,
+        _ => mend_value(attribute, prior, prior),
     }
 }

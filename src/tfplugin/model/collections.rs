@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::scalars::composed;
 use super::{Faulty, Got, Trail, Typed, mismatch};
 use crate::tfplugin::diagnostics::Diagnostics;
 use crate::tfplugin::schema::{Nesting, Shape};
@@ -113,6 +114,6 @@ impl<T: Typed> Typed for BTreeMap<String, T> {
     }
 
     fn encode(&self) -> Datum {
-        Datum::Map(self.iter().map(|(key, it)| (key.clone(), it.encode())).collect())
+        Datum::Map(self.iter().map(|(key, it)| (composed(key), it.encode())).collect())
     }
 }

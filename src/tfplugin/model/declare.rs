@@ -33,6 +33,7 @@ macro_rules! model {
                 ), )*]
             }
 
+            #[allow(unused_imports, unused_variables, reason = "a model may have no attributes")]
             fn decode_object(
                 object: &std::collections::BTreeMap<String, $crate::tfplugin::value::Datum>,
                 at: &$crate::tfplugin::model::Trail<'_>,
@@ -44,6 +45,7 @@ macro_rules! model {
                 Ok(Self { $( $field: $field?, )* })
             }
 
+            #[allow(unused_imports, reason = "a model may have no attributes")]
             fn encode_object(
                 &self,
             ) -> std::collections::BTreeMap<String, $crate::tfplugin::value::Datum> {

@@ -23,6 +23,8 @@ mod collections;
 mod declare;
 mod duration;
 mod scalars;
+#[cfg(test)]
+mod tests;
 mod timeouts;
 mod trail;
 
@@ -90,8 +92,7 @@ pub trait Model: Clone + fmt::Debug + Default + Send + Sync + 'static {
 
     /// The schema of a block of this model.
     fn schema(version: i64) -> Schema {
-        let description = paragraph(Self::DOCS);
-        Schema { version, description, attributes: Self::attributes() }
+        Schema::new(version, paragraph(Self::DOCS), Self::attributes())
     }
 }
 
@@ -156,6 +157,12 @@ fn merge(before: Datum, after: Datum, original: &Datum) -> Datum {
                 (key, merged)
             };
             Datum::Map(after.into_iter().map(one).collect())
+        }
+        (Datum::List(before), Datum::List(after), Datum::List(original))
+            if before.len() == after.len() && before.len() == original.len() =>
+        {
+            let parts = before.into_iter().zip(after).zip(original);
+            Datum::List(parts.map(|((before, after), it)| merge(before, after, it)).collect())
         }
         (_, after, _) => after,
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
+
 use super::{Faulty, Got, Trail, Typed, fault, format_duration, mismatch, parse_duration};
 use crate::tfplugin::diagnostics::Diagnostics;
 use crate::tfplugin::schema::Shape;
@@ -23,8 +25,14 @@ impl Typed for String {
     }
 
     fn encode(&self) -> Datum {
-        Datum::String(self.clone())
+        Datum::String(composed(self))
     }
+}
+
+/// The text in Unicode's normal form C, which Terraform gives each string that it reads. A text that
+/// is not in it would differ from what was planned, though it looks the same.
+pub(super) fn composed(text: &str) -> String {
+    if is_nfc(text) { text.to_owned() } else { text.nfc().collect() }
 }
 
 impl Typed for bool {

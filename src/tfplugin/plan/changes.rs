@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::model::Trail;
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Attribute, Change, Nesting, Rules};
+use crate::tfplugin::schema::{Attribute, Change, DEFAULT_WAY_OUT, Nesting, Rules};
 use crate::tfplugin::value::Datum;
 
 /// One difference, at the deepest attribute that has it.
@@ -48,10 +48,9 @@ fn walk<'a>(
     found: &mut Vec<Changed<'a>>,
 ) {
     for attribute in attributes {
-        let (Some(before), Some(after)) = (before.get(attribute.name), after.get(attribute.name))
-        else {
-            continue;
-        };
+        // Of an object that is not there every attribute is null.
+        let [before, after] =
+            [before, after].map(|it| it.get(attribute.name).unwrap_or(&Datum::Null));
         if before == after {
             continue;
         }
@@ -73,6 +72,18 @@ fn walk<'a>(
         match (attribute.nested(), before, after) {
             (Some((Nesting::Single, nested)), Datum::Map(_), Datum::Map(_)) => {
                 walk(nested, before, after, &at, here, found);
+            }
+            // An object that comes or goes: its own rule counts, and so do those inside.
+            (
+                Some((Nesting::Single, nested)),
+                Datum::Map(_) | Datum::Null,
+                Datum::Map(_) | Datum::Null,
+            ) => {
+                found.push(whole(&at, before, after));
+                let mut inside = Vec::new();
+                walk(nested, before, after, &at, here, &mut inside);
+                inside.retain(|it| it.rules.change != Change::Inherited);
+                found.append(&mut inside);
             }
             (Some((Nesting::Map, nested)), Datum::Map(old), Datum::Map(new)) => {
                 for key in keys(old, new) {
@@ -128,10 +139,9 @@ fn refusal(changed: &Changed<'_>) -> Diagnostic {
     let values = format!(" It is {before} and would become {after}.");
     let values = if changed.sensitive { "" } else { &values };
     let detail = format!("`{path}` is fixed when the resource is created.{values}");
-    let way_out = "Set it back, or create a second resource beside this one and move over.";
     Diagnostic::error(format!("`{path}` cannot be changed"), detail)
         .at(path.clone())
-        .hint(changed.rules.way_out.unwrap_or(way_out))
+        .hint(changed.rules.way_out.unwrap_or(DEFAULT_WAY_OUT))
 }
 
 /// The paths whose change means that the object is destroyed and created.
@@ -165,5 +175,90 @@ fn show(datum: &Datum) -> String {
         Datum::List(_) | Datum::Set(_) | Datum::Map(_) => "another value".to_owned(),
         Datum::Dynamic(inner) => show(&inner.1),
         Datum::Unknown(_) => "a value known only after apply".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model;
+    use crate::tfplugin::model::Model;
+    use crate::tfplugin::value::Value;
+    use crate::tfplugin::wire::notation::datum;
+
+    model! {
+        /// Certificates.
+        struct Certificates {
+            /// How they are signed.
+            algorithm: Value<String> = optional().refuses_change(),
+            /// How long they last.
+            validity: Value<String> = optional(),
+        }
+    }
+
+    model! {
+        /// A cluster.
+        struct Cluster {
+            /// Its version.
+            version: Value<String> = required().restarts("etcd"),
+            /// Its certificates.
+            certificates: Value<Certificates> = optional(),
+            /// Its key.
+            key: Value<String> = optional().sensitive().refuses_change(),
+            /// Where it is.
+            zone: Value<String> = optional().default("a").refuses_change(),
+        }
+    }
+
+    /// What the changes between two objects refuse and restart.
+    fn check(before: serde_json::Value, after: serde_json::Value, told: &[&str]) {
+        let schema = Cluster::schema(0);
+        let [before, after] = [before, after].map(|mut it| {
+            let object = it.as_object_mut().unwrap();
+            for name in ["version", "certificates", "key", "zone"] {
+                object.entry(name).or_insert(serde_json::Value::Null);
+            }
+            datum(&it, schema.ty())
+        });
+        let changes = changes(&schema.attributes, &before, &after);
+        let refused = refusals(&changes);
+        let mut found: Vec<_> = refused.iter().map(|it| it.summary().to_owned()).collect();
+        found.extend(restarts(&changes));
+        assert_eq!(found, told);
+    }
+
+    #[test]
+    fn what_a_change_does_is_decided_at_the_deepest_attribute() {
+        use serde_json::json;
+        let refused = &["`certificates.algorithm` cannot be changed"];
+        let rsa = json!({"certificates": {"algorithm": "rsa", "validity": "1h"}});
+        let ec = json!({"certificates": {"algorithm": "ec", "validity": "1h"}});
+        check(rsa.clone(), ec, refused);
+        check(rsa.clone(), json!({"certificates": {"algorithm": "rsa", "validity": "2h"}}), &[]);
+        // Also when the object around it comes or goes.
+        check(json!({}), rsa.clone(), refused);
+        check(rsa, json!({}), refused);
+        check(json!({}), json!({"certificates": {"algorithm": null, "validity": "1h"}}), &[]);
+        check(json!({"zone": "b"}), json!({"zone": "a"}), &["`zone` cannot be changed"]);
+        // A state from before the attribute existed.
+        check(json!({}), json!({"zone": "a"}), &[]);
+        let restart = &["restart etcd, one host at a time, for `version`"];
+        check(json!({"version": "1"}), json!({"version": "2"}), restart);
+        check(json!({"zone": "b"}), json!({"zone": "?"}), &[]);
+    }
+
+    #[test]
+    fn a_sensitive_value_is_not_told() {
+        let schema = Cluster::schema(0);
+        let object = |key| {
+            let json = serde_json::json!({
+                "version": "1", "certificates": null, "key": key, "zone": "a"
+            });
+            datum(&json, schema.ty())
+        };
+        let (before, after) = (object("old-secret"), object("new-secret"));
+        let refused = refusals(&changes(&schema.attributes, &before, &after));
+        let detail = refused.iter().next().unwrap().detail();
+        assert!(!detail.contains("secret"), "{detail}");
     }
 }

@@ -3,6 +3,8 @@
 
 mod changes;
 mod checks;
+#[cfg(test)]
+mod properties;
 mod propose;
 
 pub(crate) use changes::{changes, refusals, replacements, restarts};

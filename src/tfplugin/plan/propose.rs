@@ -36,7 +36,7 @@ fn attribute(attribute: &Attribute, config: &Datum, prior: Option<&Datum>) -> Da
     }
     if config.is_null() {
         return match (&rules.default, &rules.follows, prior) {
-            (Some(default), ..) => complete(attribute, default),
+            (Some(default), ..) => complete(attribute, default, prior),
             (None, Follows::Constant(value), _) => value.clone(),
             (None, _, _) if !rules.is_computed() => Datum::Null,
             (None, _, None) => Datum::UNKNOWN,
@@ -84,17 +84,14 @@ fn element(attributes: &[Attribute], config: &Datum, prior: Option<&Datum>) -> D
     propose(attributes, config, prior.unwrap_or(&Datum::Null))
 }
 
-/// The default of an attribute; of nested objects the empty map stands for their own defaults.
-fn complete(at: &Attribute, default: &Datum) -> Datum {
-    match (at.nested(), default) {
-        (Some((Nesting::Single, attributes)), Datum::Map(given)) => {
-            let one = |it: &Attribute| {
-                let wanted = given.get(it.name).unwrap_or(&Datum::Null);
-                (it.name.to_owned(), attribute(it, wanted, None))
-            };
-            Datum::Map(attributes.iter().map(one).collect())
+/// The default of an attribute, as if it were configured; of a nested object the empty map stands
+/// for its own defaults.
+fn complete(at: &Attribute, default: &Datum, prior: Option<&Datum>) -> Datum {
+    match at.nested() {
+        Some((nesting, attributes)) => {
+            nested(nesting, attributes, default, prior.unwrap_or(&Datum::Null))
         }
-        _ => default.clone(),
+        None => default.clone(),
     }
 }
 

@@ -3,13 +3,16 @@
 mod check;
 mod proto;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::collections::BTreeMap;
 
 pub use check::{Check, at_least, between, length, not_empty, one_of, text};
 pub use rules::{
-    Change, Follows, Presence, Rules, TimeoutDefaults, computed, optional, required, timeouts,
+    Change, DEFAULT_WAY_OUT, Follows, Presence, Rules, TimeoutDefaults, computed, optional,
+    required, timeouts,
 };
 pub use verify::Flaw;
 
@@ -24,6 +27,8 @@ pub struct Schema {
     pub description: String,
     /// In the order of declaration.
     pub attributes: Vec<Attribute>,
+    /// Worked out once: every message of every call needs it.
+    ty: Type,
 }
 
 /// One attribute: its name, what it may hold, and its rules.
@@ -62,9 +67,15 @@ pub enum Nesting {
 }
 
 impl Schema {
+    /// A schema with these attributes.
+    pub fn new(version: i64, description: String, attributes: Vec<Attribute>) -> Self {
+        let ty = object(&attributes);
+        Self { version, description, attributes, ty }
+    }
+
     /// The type of the object that this schema describes.
-    pub fn ty(&self) -> Type {
-        object(&self.attributes)
+    pub fn ty(&self) -> &Type {
+        &self.ty
     }
 
     /// The attribute of this name.

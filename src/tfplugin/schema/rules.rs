@@ -65,6 +65,10 @@ pub enum Change {
     Described(&'static str),
 }
 
+/// What to do instead of a refused change when the attribute says nothing better.
+pub const DEFAULT_WAY_OUT: &str =
+    "Set it back, or create a second resource beside this one and move over.";
+
 /// When a computed value becomes unknown in the plan of an update. At create it always is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Follows {

@@ -5,6 +5,8 @@ use std::fmt;
 use super::{Attribute, Follows, Nesting, Presence, Schema, Shape};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::types::Type;
+use crate::tfplugin::value::{Datum, Set};
+use crate::tfplugin::wire;
 
 /// Names that Terraform keeps for itself in every resource block.
 const RESERVED: [&str; 7] =
@@ -82,10 +84,21 @@ fn verify(attributes: &[Attribute], at: &Path, in_set: bool, flaws: &mut Vec<Fla
         if rules.follows != Follows::Nothing && !rules.is_computed() {
             flaw("only a computed attribute follows others");
         }
+        if rules.follows != Follows::Nothing && rules.default.is_some() {
+            flaw("an attribute with a default follows nothing");
+        }
         if let Follows::Attributes(names) = &rules.follows
             && let Some(name) = names.iter().find(|it| !attributes.iter().any(|a| a.name == **it))
         {
             flaw(&format!("it follows `{name}`, which does not exist"));
+        }
+        if rules.default.as_ref().is_some_and(|it| !is_typed(attribute, it)) {
+            flaw("its default is not of its type");
+        }
+        if let Follows::Constant(constant) = &rules.follows
+            && wire::encode(constant, &attribute.ty()).is_err()
+        {
+            flaw("the constant that it is planned as is not of its type");
         }
         if rules.presence == Presence::Computed && !rules.checks.is_empty() {
             flaw("only a configurable attribute is checked");
@@ -93,12 +106,46 @@ fn verify(attributes: &[Attribute], at: &Path, in_set: bool, flaws: &mut Vec<Fla
         if in_set && (rules.is_computed() || rules.default.is_some()) {
             flaw("an element of a set has no address, so nothing in it is computed or defaulted");
         }
-        if in_set && (rules.write_only || attribute.ty() == Type::Dynamic) {
+        if in_set && (rules.write_only || is_open(&attribute.ty())) {
             flaw("nothing in a set is write-only or dynamic");
         }
         if let Some((nesting, nested)) = attribute.nested() {
             verify(nested, &path, in_set || nesting == Nesting::Set, flaws);
         }
+    }
+}
+
+/// Whether values of it may bring their own type.
+fn is_open(ty: &Type) -> bool {
+    match ty {
+        Type::Dynamic => true,
+        Type::Bool | Type::Number | Type::String => false,
+        Type::List(of) | Type::Set(of) | Type::Map(of) => is_open(of),
+        Type::Object(attributes) => attributes.values().any(is_open),
+        Type::Tuple(of) => of.iter().any(is_open),
+    }
+}
+
+/// Whether a default has the type of its attribute, once its objects are completed.
+fn is_typed(attribute: &Attribute, default: &Datum) -> bool {
+    let given = |object: &Datum, nested: &[Attribute]| match object {
+        Datum::Map(entries) => entries
+            .iter()
+            .all(|(name, value)| nested.iter().any(|it| it.name == name && is_typed(it, value))),
+        _ => false,
+    };
+    match (attribute.nested(), default) {
+        (_, Datum::Null) => true,
+        (Some((Nesting::Single, nested)), object) => given(object, nested),
+        (Some((Nesting::Map, nested)), Datum::Map(entries)) => {
+            entries.values().all(|it| given(it, nested))
+        }
+        (Some((Nesting::List, nested)), Datum::List(items))
+        | (Some((Nesting::Set, nested)), Datum::Set(Set(items))) => {
+            items.iter().all(|it| given(it, nested))
+        }
+        (Some(_), _) => false,
+        (None, default) => wire::encode(default, &attribute.ty()).is_ok(),
     }
 }
 

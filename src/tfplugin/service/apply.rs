@@ -62,6 +62,11 @@ impl<P: Provider> Shared<P> {
         let Some(saved) = saved else {
             return Ok(nothing(&apply, request, diags));
         };
+        if apply.planned.state.is_null() && !diags.has_errors() {
+            let detail = "This is a bug in the provider; please report it.";
+            let summary = "The provider did not destroy the object and gave no reason";
+            diags.push(Diagnostic::error(summary, detail));
+        }
         let breaches = if apply.planned.state.is_null() || diags.has_errors() {
             // What is left after an error is saved as it is; Terraform does not compare it either.
             Vec::new()
@@ -98,10 +103,12 @@ impl<P: Provider> Shared<P> {
             return Ok(resource.delete(client, &object, &context).await);
         }
         let mut faults = plan::check(&schema.attributes, &planned.state);
-        // Only the configuration has the write-only values; of the others the same would be told twice.
-        let of_config = plan::check(&schema.attributes, config);
-        let of_config = of_config.into_iter().filter(|it| !faults.iter().any(|told| told == it));
-        faults.extend(of_config.collect::<Vec<_>>());
+        // Most values are in both; each fault is told once.
+        for fault in plan::check(&schema.attributes, config) {
+            if !faults.iter().any(|it| *it == fault) {
+                faults.push(fault);
+            }
+        }
         if !prior.is_null() {
             let changes = plan::changes(&schema.attributes, prior, &planned.state);
             faults.extend(plan::refusals(&changes));

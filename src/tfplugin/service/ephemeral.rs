@@ -30,17 +30,26 @@ impl<P: Provider> Shared<P> {
         }
         let client = self.client()?;
         let mut leased = ephemeral.open(&client, &config, &self.look()).await;
-        if leased.diags.has_errors() {
-            return Err(leased.diags);
+        let mut breaches = Vec::new();
+        let mut result = None;
+        if !leased.diags.has_errors() {
+            let attributes = &schema.attributes;
+            breaches = gate::plan_breaks(attributes, &config, &Datum::Null, &leased.value);
+            breaches.extend(gate::stored_breaks(attributes, &leased.value));
+            result = exchange::write(&leased.value, schema).map_err(|it| breaches.push(it)).ok();
         }
-        let attributes = &schema.attributes;
-        let mut breaches = gate::plan_breaks(attributes, &config, &Datum::Null, &leased.value);
-        breaches.extend(gate::stored_breaks(attributes, &leased.value));
-        let result = exchange::write(&leased.value, schema).map_err(|it| breaches.push(it)).ok();
         leased.diags.extend(gate::explain(&breaches));
+        if leased.diags.has_errors() {
+            result = None;
+            // No client closes what it was told of with an error, so that it is closed here.
+            if let Some(lease) = leased.lease.clone() {
+                let closed = ephemeral.close(&client, &lease, &self.look()).await;
+                leased.lease = leased.lease.filter(|_| closed.has_errors());
+                leased.diags.extend(closed);
+            }
+        }
         Ok(open::Response {
-            result: result.filter(|_| breaches.is_empty()),
-            // What was opened is closed by this, also after a breach.
+            result,
             private: leased.lease,
             renew_at: leased.renew_at.map(Into::into),
             diagnostics: leased.diags.to_proto(),

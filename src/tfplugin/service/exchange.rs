@@ -5,24 +5,25 @@ use bytes::Bytes;
 use crate::proto::tfplugin6::{DynamicValue, ResourceIdentityData};
 use crate::tfplugin::diagnostics::Diagnostic;
 use crate::tfplugin::gate::{Breach, Rule};
+use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Datum;
 use crate::tfplugin::wire::{self, WireError};
 
 /// A block from a message.
 pub(super) fn read(value: Option<&DynamicValue>, schema: &Schema) -> Result<Datum, Diagnostic> {
-    wire::decode(value, &schema.ty()).map_err(|err| unreadable(&err))
+    wire::decode(value, schema.ty()).map_err(|err| unreadable(&err))
 }
 
 /// An identity from a message. One that does not fit the schema is none: it is made anew.
 pub(super) fn read_identity(data: Option<&ResourceIdentityData>, schema: Option<&Schema>) -> Datum {
     let value = data.and_then(|it| it.identity_data.as_ref());
-    schema.and_then(|schema| wire::decode(value, &schema.ty()).ok()).unwrap_or_default()
+    schema.and_then(|schema| wire::decode(value, schema.ty()).ok()).unwrap_or_default()
 }
 
 /// A block for a message. `None` and a breach when it does not have the type of the schema.
 pub(super) fn write(datum: &Datum, schema: &Schema) -> Result<DynamicValue, Breach> {
-    wire::encode(datum, &schema.ty())
+    wire::encode(datum, schema.ty())
         .map_err(|err| Breach { path: err.path().clone(), rule: Rule::Conforms })
 }
 
@@ -32,6 +33,9 @@ pub(super) fn write_identity(
     schema: Option<&Schema>,
 ) -> Result<Option<ResourceIdentityData>, Breach> {
     let Some(schema) = schema.filter(|_| !identity.is_null()) else { return Ok(None) };
+    if !identity.is_wholly_known() {
+        return Err(Breach { path: Path::default(), rule: Rule::KnownIdentity });
+    }
     let identity_data = Some(write(identity, schema)?);
     Ok(Some(ResourceIdentityData { identity_data }))
 }

@@ -41,6 +41,7 @@ impl<P: Provider> Shared<P> {
             return Ok(destroyed(request, &resource.protects(&prior)));
         }
         let config = exchange::read(request.config.as_ref(), schema)?;
+        let is_new = prior.state.is_null();
         let mut change = self.change(&*resource, &request.type_name, &config, &prior).await?;
         let mut breaches =
             gate::plan_breaks(&schema.attributes, &config, &prior.state, &change.planned);
@@ -54,7 +55,8 @@ impl<P: Provider> Shared<P> {
             planned_state: Some(planned_state),
             requires_replace: change.replace.iter().map(Path::to_proto).collect(),
             planned_private: change.private,
-            planned_identity: request.prior_identity.clone(),
+            // In a replacement the identity sent is that of the object that goes away.
+            planned_identity: request.prior_identity.clone().filter(|_| !is_new),
             diagnostics: change.diags.to_proto(),
             ..Response::default()
         })
@@ -93,7 +95,9 @@ impl<P: Provider> Shared<P> {
             diags,
         };
         let mut steps = made.steps;
-        if before.is_some() {
+        if before.is_none() {
+            change.replace.clear();
+        } else {
             let changes = plan::changes(attributes, &prior.state, &change.planned);
             // The resource may have planned what the schema refuses.
             change.diags.extend(plan::refusals(&changes));
@@ -154,15 +158,11 @@ pub(super) fn stored(
     mut breaches: Vec<gate::Breach>,
 ) -> DynamicValue {
     breaches.extend(gate::stored_breaks(&schema.attributes, saved));
-    let written = if breaches.is_empty() {
-        exchange::write(saved, schema)
-    } else {
-        exchange::write(&gate::mend(&schema.attributes, saved, prior), schema)
-    };
-    let written = written.unwrap_or_else(|breach| {
-        breaches.push(breach);
-        exchange::write(&gate::mend(&schema.attributes, prior, &Datum::Null), schema)
-            .unwrap_or_else(|_| exchange::null())
+    let as_it_is = exchange::write(saved, schema).map_err(|breach| breaches.push(breach)).ok();
+    let written = as_it_is.filter(|_| breaches.is_empty()).unwrap_or_else(|| {
+        let mended = gate::mend(&schema.attributes, saved, prior);
+        // What is mended has the type of the schema.
+        exchange::write(&mended, schema).unwrap_or_else(|_| exchange::null())
     });
     diags.extend(gate::explain(&breaches));
     written

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tonic::{Request, Response, Status};
-use tracing::{Instrument, debug, debug_span, error};
+use tracing::{Instrument, debug, error, error_span};
 
 use super::{Service, Shared, apply, import, read};
 use crate::proto::tfplugin6::{self as pb, provider_server};
@@ -30,8 +30,9 @@ impl<P: Provider> Service<P> {
     {
         static CALLS: AtomicU64 = AtomicU64::new(1);
         let number = CALLS.fetch_add(1, Ordering::Relaxed);
+        // Of a span below the level of the filter its lines would miss the fields.
         let span =
-            debug_span!("rpc", tf_rpc = rpc, tf_req_id = number, tf_resource_type = type_name);
+            error_span!("rpc", tf_rpc = rpc, tf_req_id = number, tf_resource_type = type_name);
         let work = work(Arc::clone(&self.0));
         async move {
             debug!("call");

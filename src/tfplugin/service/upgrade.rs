@@ -22,6 +22,10 @@ impl<P: Provider> Shared<P> {
             let is_current = request.version == resource.schema().version;
             let json = if is_current { json } else { resource.upgrade(request.version, json)? };
             let state = fitting(&json, resource.schema())?;
+            if state.is_null() {
+                let detail = "It would be lost. This is a bug in the provider; please report it.";
+                return Err(Diagnostic::error("The stored object became nothing", detail));
+            }
             // A write-only value cannot be stored, whatever an older version did.
             let state = gate::mend(&resource.schema().attributes, &state, &Datum::Null);
             exchange::write(&state, resource.schema()).map_err(|breach| misfit(&breach))
@@ -72,7 +76,7 @@ fn stored_json(raw: Option<&RawState>) -> Result<serde_json::Value, Diagnostic> 
 }
 
 fn fitting(json: &serde_json::Value, schema: &Schema) -> Result<Datum, Diagnostic> {
-    decode_state(json, &schema.ty()).map_err(|err| {
+    decode_state(json, schema.ty()).map_err(|err| {
         Diagnostic::error("The stored object does not fit the schema", &err).at(err.path().clone())
     })
 }

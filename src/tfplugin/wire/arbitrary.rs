@@ -11,7 +11,7 @@ use crate::tfplugin::value::{Bound, Datum, Number, Refinements, Set};
 const DYNAMICS: u32 = 2;
 
 /// A type with a few levels.
-pub(super) fn types() -> impl Strategy<Value = Type> {
+pub(crate) fn types() -> impl Strategy<Value = Type> {
     let simple =
         prop_oneof![Just(Type::Bool), Just(Type::Number), Just(Type::String), Just(Type::Dynamic)];
     simple.prop_recursive(4, 24, 4, |inner| {
@@ -27,17 +27,27 @@ pub(super) fn types() -> impl Strategy<Value = Type> {
 
 /// A type with a value of it.
 pub(super) fn typed() -> impl Strategy<Value = (Type, Datum)> {
-    types().prop_flat_map(|ty| (Just(ty.clone()), datum(&ty, DYNAMICS)))
+    types().prop_flat_map(|ty| (Just(ty.clone()), datum(&ty)))
 }
 
-fn datum(ty: &Type, dynamics: u32) -> BoxedStrategy<Datum> {
-    let of = |ty: &Type| datum(ty, dynamics);
+/// Any value of a type.
+pub(crate) fn datum(ty: &Type) -> BoxedStrategy<Datum> {
+    value(ty, DYNAMICS, true)
+}
+
+/// Any value of a type with nothing unknown in it.
+pub(crate) fn known(ty: &Type) -> BoxedStrategy<Datum> {
+    value(ty, DYNAMICS, false)
+}
+
+fn value(ty: &Type, dynamics: u32, unknowns: bool) -> BoxedStrategy<Datum> {
+    let of = |ty: &Type| value(ty, dynamics, unknowns);
     let known = match ty {
         Type::Bool => any::<bool>().prop_map(Datum::Bool).boxed(),
         Type::Number => number().prop_map(Datum::Number).boxed(),
         Type::String => any::<String>().prop_map(Datum::String).boxed(),
         Type::Dynamic if dynamics == 0 => Just(Datum::Null).boxed(),
-        Type::Dynamic => dynamic(dynamics - 1).boxed(),
+        Type::Dynamic => dynamic(dynamics - 1, unknowns).boxed(),
         Type::List(element) => vec(of(element), 0..4).prop_map(Datum::List).boxed(),
         Type::Set(element) => vec(of(element), 0..4).prop_map(|it| Datum::Set(Set(it))).boxed(),
         Type::Map(element) => {
@@ -53,14 +63,17 @@ fn datum(ty: &Type, dynamics: u32) -> BoxedStrategy<Datum> {
             types.iter().map(of).collect::<Vec<_>>().prop_map(Datum::List).boxed()
         }
     };
+    if !unknowns {
+        return prop_oneof![1 => Just(Datum::Null), 7 => known].boxed();
+    }
     prop_oneof![1 => Just(Datum::Null), 1 => unknown(ty), 6 => known].boxed()
 }
 
 /// A value with its type, which is not dynamic itself: that would say nothing.
-fn dynamic(dynamics: u32) -> impl Strategy<Value = Datum> {
+fn dynamic(dynamics: u32, unknowns: bool) -> impl Strategy<Value = Datum> {
     types()
         .prop_filter("a type that says something", |ty| *ty != Type::Dynamic)
-        .prop_flat_map(move |ty| (Just(ty.clone()), datum(&ty, dynamics)))
+        .prop_flat_map(move |ty| (Just(ty.clone()), value(&ty, dynamics, unknowns)))
         .prop_map(|it| Datum::Dynamic(Box::new(it)))
 }
 

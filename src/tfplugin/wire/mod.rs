@@ -1,12 +1,14 @@
 //! Values on the wire: msgpack and JSON under a [`Type`], as the client encodes them.
 //!
 //! The bytes are read straight into a [`Datum`], with the type as guide: the same bytes mean
-//! different values under different types. Strings are taken as they are, not normalised.
+//! different values under different types. Strings are taken as they are; models normalise theirs.
 
 #[cfg(test)]
-mod arbitrary;
+pub(crate) mod arbitrary;
 mod error;
 mod json;
+#[cfg(test)]
+pub(crate) mod notation;
 #[cfg(test)]
 mod properties;
 mod reader;

@@ -254,7 +254,7 @@ func TestUnknownValuesBecomeKnownWhenApplied(t *testing.T) {
 				tags     = { plain = "known", taken = probe_thing.a.fingerprint }
 				labels   = [probe_thing.a.fingerprint, "known"]
 				anything = { taken = probe_thing.a.fingerprint }
-				settings = { mode = probe_thing.a.fingerprint }
+				settings = { depth = length(probe_thing.a.fingerprint) }
 				members  = { for part in toset(split("-", probe_thing.a.fingerprint)) : "x${part}" => { address = part } }
 				rules    = [{ match = probe_thing.a.fingerprint }]
 				groups   = [{ title = probe_thing.a.fingerprint }, { title = "known" }]
@@ -270,7 +270,7 @@ func TestUnknownValuesBecomeKnownWhenApplied(t *testing.T) {
 				plancheck.ExpectUnknownValue(b, at("parts")),
 				plancheck.ExpectUnknownValue(b, at("members")),
 				plancheck.ExpectUnknownValue(b, at("anything", "taken")),
-				plancheck.ExpectUnknownValue(b, at("settings", "mode")),
+				plancheck.ExpectUnknownValue(b, at("settings", "depth")),
 				plancheck.ExpectKnownValue(b, at("tags", "plain"), text("known")),
 				plancheck.ExpectUnknownValue(b, at("tags", "taken")),
 			),

@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::io;
 
 use serde::{Deserialize, Serialize};
+use terraform_provider_ha::proto::tfplugin6::DynamicValue;
 use terraform_provider_ha::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
     Wanted,
 };
 use terraform_provider_ha::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use terraform_provider_ha::tfplugin::model::{Model, decode};
 use terraform_provider_ha::tfplugin::path::Path;
-use terraform_provider_ha::tfplugin::value::Value;
+use terraform_provider_ha::tfplugin::value::{Datum, Value};
+use terraform_provider_ha::tfplugin::wire;
 
 pub(crate) use self::model::{ThingIdentity, ThingModel};
 use self::steps::Steps;
@@ -83,19 +86,19 @@ impl Resource for Thing {
         }
         let steps = Steps { store, name: name(&wanted.planned), context };
         let mut diags = steps.all(&wanted.planned).await;
-        let written = write(store, "create", &wanted, 1);
-        if let Err(err) = written {
-            return Created::Nothing(Diagnostic::error("The file cannot be written", &err).into());
-        }
+        let private = wanted.private.clone();
+        let state = match write(store, "create", wanted, 1) {
+            Ok(state) => state,
+            Err(err) => {
+                let diag = Diagnostic::error("The file cannot be written", &err);
+                return Created::Nothing(diag.into());
+            }
+        };
         if fail == "create-partial" {
             let detail = "The file is written, but the thing does not work.";
             diags.push(Diagnostic::error("The thing is created in part", detail));
         }
-        Created::Made(Applied {
-            state: complete(wanted.planned, 1),
-            private: wanted.private,
-            diags,
-        })
+        Created::Made(Applied { state, private, diags })
     }
 
     async fn read(&self, objects: &Objects, object: Object<Self>, _: &Context) -> Read<Self> {
@@ -149,10 +152,11 @@ impl Resource for Thing {
             // What was not reached keeps its prior value, so that the next plan shows the rest.
             wanted.planned.note = prior.state.note.clone();
         }
-        if let Err(err) = write(store, "update", &wanted, serial) {
-            return failed(Diagnostic::error("The file cannot be written", &err).into());
+        let private = wanted.private.clone();
+        match write(store, "update", wanted, serial) {
+            Ok(state) => Applied { state, private, diags },
+            Err(err) => failed(Diagnostic::error("The file cannot be written", &err).into()),
         }
-        Applied { state: complete(wanted.planned, serial), private: wanted.private, diags }
     }
 
     async fn delete(&self, objects: &Objects, object: Object<Self>, _: &Context) -> Deleted<Self> {
@@ -211,12 +215,7 @@ impl Resource for Thing {
             }
             Err(err) => return Err(Diagnostic::error("The thing cannot be read", &err).into()),
         };
-        // What the file does not tell is what the defaults say.
-        let mut state =
-            ThingModel { kind: "small".into(), protected: false.into(), ..ThingModel::default() };
-        see(&mut state, &record);
-        state.size = record.size.into();
-        state.note = record.note.into();
+        let state = recorded(&record)?;
         let object = Object { state, private: Writes::default(), identity };
         Ok(Imported { object, diags: Diagnostics::new() })
     }
@@ -246,19 +245,31 @@ fn name(state: &ThingModel) -> String {
     state.name.known().cloned().unwrap_or_default()
 }
 
-/// Writes the file and logs it.
-fn write(store: &Store, event: &str, wanted: &Wanted<Thing>, serial: i64) -> io::Result<()> {
-    let planned = &wanted.planned;
+/// Writes the file and logs it; answers with the thing as it is now.
+fn write(store: &Store, event: &str, wanted: Wanted<Thing>, serial: i64) -> io::Result<ThingModel> {
+    let state = complete(wanted.planned, serial);
+    let object = Datum::Map(state.encode_object());
+    let encoded = wire::encode(&object, ThingModel::schema(0).ty()).map_err(io::Error::other)?;
     let record = Record {
-        name: name(planned),
-        note: planned.note.known().cloned(),
-        size: planned.size.known().copied().unwrap_or(1),
+        name: name(&state),
+        note: state.note.known().cloned(),
+        size: state.size.known().copied().unwrap_or(1),
         serial,
         password: wanted.config.password.known().map(|it| it.expose().clone()),
+        state: encoded.msgpack.into(),
         edited: false,
     };
     store.log(&format!("{event} {}", record.name))?;
-    store.put(&record)
+    store.put(&record)?;
+    Ok(state)
+}
+
+/// The state that was last applied, as the file has it.
+fn recorded(record: &Record) -> Result<ThingModel, Diagnostics> {
+    let value = DynamicValue { msgpack: record.state.clone().into(), ..DynamicValue::default() };
+    let object = wire::decode(Some(&value), ThingModel::schema(0).ty());
+    let object = object.map_err(|err| Diagnostic::error("The file has no readable state", &err))?;
+    decode(&object)
 }
 
 /// The plan with its computed values.
@@ -290,9 +301,6 @@ fn complete(mut planned: ThingModel, serial: i64) -> ThingModel {
 fn see(state: &mut ThingModel, record: &Record) {
     let size = record.size;
     let note = record.note.clone().unwrap_or_default();
-    if state.name.is_null() {
-        state.name = record.name.clone().into();
-    }
     state.id = format!("thing-{}", record.name).into();
     state.fingerprint = format!("{}:{}:{size}", record.name, note.len()).into();
     state.serial = record.serial.into();

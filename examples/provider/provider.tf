@@ -1,0 +1,9 @@
+terraform {
+  required_providers {
+    ha = {
+      source = "terraform-ha/ha"
+    }
+  }
+}
+
+provider "ha" {}
