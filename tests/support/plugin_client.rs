@@ -7,12 +7,12 @@
 //! ```
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -45,12 +45,25 @@ const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca
 /// As much as Terraform takes.
 const MESSAGE_LIMIT: usize = 256 << 20;
 
-/// The path of an example of this package, which `cargo test` builds beside the tests.
+/// The path of an example of this package, built from the sources as they are now.
+///
+/// `cargo test --test …` builds no examples, and would silently test an old one.
 pub(crate) fn example(name: &str) -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+
     let test = env::current_exe().unwrap();
-    let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
-    path
+    let profile = test.ancestors().nth(2).unwrap();
+    BUILT.get_or_init(|| build_examples(profile.file_name().unwrap()));
+    profile.join("examples").join(name)
+}
+
+fn build_examples(profile: &OsStr) {
+    // Absent: the test was built elsewhere, and so were the examples.
+    let Some(cargo) = env::var_os("CARGO") else { return };
+    let profile = if profile == "debug" { OsStr::new("dev") } else { profile };
+    let mut build = std::process::Command::new(cargo);
+    build.args(["build", "--quiet", "--examples", "--profile"]).arg(profile);
+    assert!(build.status().unwrap().success(), "cannot build the examples");
 }
 
 /// Waits for the end of `future`, with a bound.

@@ -1,0 +1,384 @@
+//! Our plugin library beside the Go plugin framework: the same provider (`benches/item`,
+//! `benches/peer`), the same engine, in turns. Writes its table into docs/benchmarks.md.
+//!
+//! `cargo bench --bench plugin` builds both providers. `TERRAFORM` names the engine (`terraform`).
+//!
+//! An engine starts and ends providers by itself, and keeps to itself what they used. So this program
+//! stands in their place: as a launcher it starts the real one and notes what the kernel says of it.
+#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a program of its own")]
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
+
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// For the launcher: the provider to start, and the file for what it used.
+const PROVIDER: &str = "BENCH_PROVIDER";
+const RECORD: &str = "BENCH_RECORD";
+
+const COOKIE: &str = "TF_PLUGIN_MAGIC_COOKIE";
+const COOKIE_VALUE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
+
+const STARTS: usize = 30;
+const ROUNDS: usize = 3;
+const ITEMS: usize = 1000;
+
+const REPORT: &str = "docs/benchmarks.md";
+const BEGIN: &str = "<!-- plugin: written by `cargo bench --bench plugin` -->";
+const END: &str = "<!-- plugin: end -->";
+
+fn main() -> ExitCode {
+    let outcome = match (env::var_os(PROVIDER), env::var_os(RECORD)) {
+        (Some(provider), Some(record)) => return launch(&provider, Path::new(&record)),
+        _ => compare(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("error: {err}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Stands in for a provider: the real one inherits everything, and is waited for.
+fn launch(provider: &OsString, record: &Path) -> ExitCode {
+    let status = Command::new(provider).args(env::args_os().skip(1)).status();
+    match (status, note(record)) {
+        (Ok(status), Ok(())) if status.success() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Adds what the child used: microseconds of the processor, and the most memory it ever had.
+fn note(record: &Path) -> Result<()> {
+    let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let micros: i64 = [used.user_time(), used.system_time()]
+        .iter()
+        .map(|it| it.tv_sec() * 1_000_000 + it.tv_usec())
+        .sum();
+    let mut file = OpenOptions::new().append(true).create(true).open(record)?;
+    // One write, so that lines of several launchers do not mix.
+    Ok(file.write_all(format!("{micros} {}\n", used.max_rss()).as_bytes())?)
+}
+
+fn compare() -> Result<()> {
+    let bench = Bench::prepare()?;
+    let mut sides = [Side::new("ours", bench.ours()?), Side::new("peer", bench.peer()?)];
+
+    for side in &sides {
+        bench.start(&side.provider)?; // the first start reads the file from the disk
+    }
+    for _ in 0..STARTS {
+        for side in &mut sides {
+            let (took, resident) = bench.start(&side.provider)?;
+            side.start.push(took.as_secs_f64() * 1e3);
+            side.resident.push(resident);
+        }
+    }
+    eprintln!("started {STARTS} times each");
+
+    for side in &sides {
+        bench.install(side)?;
+    }
+    for round in 1..=ROUNDS {
+        for side in &mut sides {
+            bench.round(side)?;
+        }
+        eprintln!("round {round} of {ROUNDS}");
+    }
+
+    let [ours, peer] = &sides;
+    let table = table(&bench.engine_version()?, ours, peer)?;
+    eprintln!("{table}");
+    report(&bench.root.join(REPORT), &table)
+}
+
+/// One of the two providers, and all that was measured of it.
+struct Side {
+    name: &'static str,
+    provider: PathBuf,
+    /// Milliseconds from start to handshake, and megabytes then.
+    start: Vec<f64>,
+    resident: Vec<f64>,
+    /// Most megabytes of a process that served its schema.
+    schema: Vec<f64>,
+    plan: Vec<Run>,
+    apply: Vec<Run>,
+    replan: Vec<Run>,
+}
+
+impl Side {
+    fn new(name: &'static str, provider: PathBuf) -> Self {
+        let (start, resident, schema) = Default::default();
+        let (plan, apply, replan) = Default::default();
+        Self { name, provider, start, resident, schema, plan, apply, replan }
+    }
+}
+
+/// One command of the engine: its duration, and what all its providers used, in seconds; and the
+/// memory of the largest of them, in megabytes.
+struct Run {
+    wall: f64,
+    cpu: f64,
+    memory: f64,
+}
+
+/// Finds the runs of one command.
+type Runs = fn(&Side) -> &[Run];
+
+struct Bench {
+    root: PathBuf,
+    target: PathBuf,
+    work: PathBuf,
+    engine: OsString,
+    certificate: String,
+}
+
+impl Bench {
+    fn prepare() -> Result<Self> {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let target =
+            env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        let target = root.join(target);
+        let work = env::temp_dir().join(format!("bench-{}", std::process::id()));
+        fs::create_dir_all(&work)?;
+        let engine = env::var_os("TERRAFORM").unwrap_or_else(|| "terraform".into());
+        // Of the kind that go-plugin's client makes for itself.
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512)?;
+        let certificate =
+            CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?.pem();
+        Ok(Self { root, target, work, engine, certificate })
+    }
+
+    fn ours(&self) -> Result<PathBuf> {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let args = ["build", "--quiet", "--locked", "--release", "--example", "probe-item"];
+        done(Command::new(cargo).args(args).current_dir(&self.root))?;
+        Ok(self.target.join("release/examples/probe-item"))
+    }
+
+    fn peer(&self) -> Result<PathBuf> {
+        let path = self.work.join("peer-provider");
+        done(
+            Command::new("go")
+                .args(["build", "-trimpath", "-ldflags", "-s -w", "-o"])
+                .arg(&path)
+                .arg(".")
+                .env("CGO_ENABLED", "0")
+                .current_dir(self.root.join("benches/peer")),
+        )?;
+        Ok(path)
+    }
+
+    /// Starts a provider as an engine does, up to the line that says where it listens.
+    fn start(&self, provider: &Path) -> Result<(Duration, f64)> {
+        let mut command = Command::new(provider);
+        command
+            .env(COOKIE, COOKIE_VALUE)
+            .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
+            .env("PLUGIN_MIN_PORT", "10000")
+            .env("PLUGIN_MAX_PORT", "25000")
+            .env("PLUGIN_CLIENT_CERT", &self.certificate)
+            .env("TMPDIR", &self.work)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let begin = Instant::now();
+        let mut child = command.spawn()?;
+        let stdout = child.stdout.take().ok_or("no stdout")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let took = begin.elapsed();
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id()));
+        child.kill()?;
+        child.wait()?;
+        if !line.starts_with("1|6|") {
+            return Err(format!("{}: no handshake but {line:?}", provider.display()).into());
+        }
+        Ok((took, resident(&status?)?))
+    }
+
+    /// Puts this program in the provider's place of a mirror, for the engine to find.
+    fn install(&self, side: &Side) -> Result<()> {
+        let os = if cfg!(target_os = "macos") { "darwin" } else { env::consts::OS };
+        let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+        let dir = self.dir(side);
+        for host in ["registry.terraform.io", "registry.opentofu.org"] {
+            let place = dir.join(format!("mirror/{host}/terraform-ha/probe/1.0.0/{os}_{arch}"));
+            fs::create_dir_all(&place)?;
+            fs::copy(env::current_exe()?, place.join("terraform-provider-probe_v1.0.0"))?;
+        }
+        let mirror = dir.join("mirror").display().to_string();
+        let config = format!(
+            "provider_installation {{\n  filesystem_mirror {{ path = \"{mirror}\" }}\n}}\n"
+        );
+        fs::write(dir.join("cli.tfrc"), config)?;
+        fs::copy(self.root.join("benches/main.tf"), dir.join("main.tf"))?;
+        self.engine(side, &["init", "-input=false"]).map(drop)
+    }
+
+    fn round(&self, side: &mut Side) -> Result<()> {
+        match fs::remove_file(self.dir(side).join("terraform.tfstate")) {
+            Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(err.into()),
+            _ => (),
+        }
+        let schema = self.engine(side, &["providers", "schema", "-json"])?;
+        side.schema.push(schema.memory);
+        let plan = self.engine(side, &["plan", "-input=false", "-out=saved.tfplan"])?;
+        side.plan.push(plan);
+        let apply = self.engine(side, &["apply", "-input=false", "saved.tfplan"])?;
+        side.apply.push(apply);
+        // Any change would be exit status 2.
+        let replan = self.engine(side, &["plan", "-input=false", "-detailed-exitcode"])?;
+        side.replan.push(replan);
+        Ok(())
+    }
+
+    fn engine(&self, side: &Side, args: &[&str]) -> Result<Run> {
+        let dir = self.dir(side);
+        let record = dir.join("record");
+        fs::write(&record, "")?;
+        let mut command = Command::new(&self.engine);
+        // Neither the caller's logging nor their habits are part of this.
+        for (name, _) in
+            env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TF_"))
+        {
+            command.env_remove(name);
+        }
+        command
+            .args(args)
+            .current_dir(&dir)
+            .env("TF_CLI_CONFIG_FILE", dir.join("cli.tfrc"))
+            .env("TF_VAR_count_of_items", ITEMS.to_string())
+            .env("CHECKPOINT_DISABLE", "1")
+            .env(PROVIDER, &side.provider)
+            .env(RECORD, &record);
+        let begin = Instant::now();
+        done(&mut command)?;
+        let wall = begin.elapsed().as_secs_f64();
+
+        let (mut cpu, mut memory) = (0.0, 0.0_f64);
+        for line in fs::read_to_string(&record)?.lines() {
+            let (micros, kibibytes) = line.split_once(' ').ok_or("a torn record")?;
+            cpu += micros.parse::<f64>()? / 1e6;
+            memory = memory.max(megabytes(kibibytes)?);
+        }
+        Ok(Run { wall, cpu, memory })
+    }
+
+    fn engine_version(&self) -> Result<String> {
+        let output =
+            Command::new(&self.engine).arg("version").env("CHECKPOINT_DISABLE", "1").output()?;
+        Ok(String::from_utf8(output.stdout)?.lines().next().unwrap_or("unknown").to_owned())
+    }
+
+    fn dir(&self, side: &Side) -> PathBuf {
+        self.work.join(side.name)
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // At worst something stays behind in the directory for such things.
+        let _ = fs::remove_dir_all(&self.work);
+    }
+}
+
+/// Runs a command that must succeed.
+fn done(command: &mut Command) -> Result<()> {
+    let output = command.output().map_err(|err| format!("{command:?}: {err}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = [output.stdout, output.stderr].concat();
+    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&text)).into())
+}
+
+fn resident(status: &str) -> Result<f64> {
+    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    megabytes(line.trim().trim_end_matches(" kB"))
+}
+
+/// The kernel counts in units of 1024 bytes.
+fn megabytes(kibibytes: &str) -> Result<f64> {
+    Ok(kibibytes.parse::<f64>()? * 1024.0 / 1e6)
+}
+
+fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// What a figure of ours has to be: so much at most, or so large a part of the peer's at most.
+#[derive(Clone, Copy)]
+enum Aim {
+    AtMost(f64),
+    PartOfPeer(f64),
+    None,
+}
+
+fn table(engine: &str, ours: &Side, peer: &Side) -> Result<String> {
+    let cores = thread::available_parallelism()?;
+    let mut text = format!(
+        "{engine}, {cores} cores, {}; {STARTS} starts, {ROUNDS} rounds of {ITEMS} items, in turns; medians.\n\n\
+         | | ours | peer | ratio | aim | met |\n| --- | ---: | ---: | ---: | --- | --- |\n",
+        env::consts::ARCH,
+    );
+    let mut row = |what: &str, unit: &str, aim: Aim, figures: &dyn Fn(&Side) -> Vec<f64>| {
+        let (a, b) = (median(figures(ours)), median(figures(peer)));
+        let ratio = a / b;
+        let (aim, met) = match aim {
+            Aim::AtMost(most) => (format!("≤ {most} {unit}"), verdict(a <= most)),
+            Aim::PartOfPeer(part) => (format!("≤ {part:.1}×"), verdict(ratio <= part)),
+            Aim::None => <(String, &str)>::default(),
+        };
+        writeln!(text, "| {what} | {a:.2} {unit} | {b:.2} {unit} | {ratio:.2} | {aim} | {met} |")
+    };
+    row("start to handshake", "ms", Aim::AtMost(3.0), &|it| it.start.clone())?;
+    row("memory after start", "MB", Aim::AtMost(10.0), &|it| it.resident.clone())?;
+    row("memory, schema served, at most", "MB", Aim::AtMost(10.0), &|it| it.schema.clone())?;
+    let commands: [(&str, Runs); 3] = [
+        ("plan", |it| &it.plan),
+        ("apply", |it| &it.apply),
+        ("plan without a change", |it| &it.replan),
+    ];
+    for (name, runs) in commands {
+        let figures =
+            |figure: fn(&Run) -> f64| move |it: &Side| runs(it).iter().map(figure).collect();
+        row(&format!("{name}: processor"), "s", Aim::PartOfPeer(0.5), &figures(|it| it.cpu))?;
+        row(&format!("{name}: duration"), "s", Aim::PartOfPeer(1.0), &figures(|it| it.wall))?;
+        row(&format!("{name}: memory at most"), "MB", Aim::None, &figures(|it| it.memory))?;
+    }
+    Ok(text)
+}
+
+fn verdict(met: bool) -> &'static str {
+    if met { "yes" } else { "**no**" }
+}
+
+/// Replaces what an earlier run wrote, and nothing else.
+fn report(path: &Path, table: &str) -> Result<()> {
+    let old = fs::read_to_string(path).unwrap_or_else(|_| {
+        format!("# Benchmarks\n\n## The plugin library beside the Go plugin framework\n\n{BEGIN}\n{END}\n")
+    });
+    let (Some(begin), Some(end)) = (old.find(BEGIN), old.find(END)) else {
+        return Err(format!("{}: the markers of this table are missing", path.display()).into());
+    };
+    let (before, after) = (&old[..begin + BEGIN.len()], &old[end..]);
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    Ok(fs::write(path, format!("{before}\n{table}{after}"))?)
+}
