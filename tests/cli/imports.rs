@@ -1,9 +1,11 @@
 //! An object that exists comes under control.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::engine::for_each_engine;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, thing};
 
 for_each_engine![
     an_object_is_imported_by_the_command,
@@ -13,22 +15,35 @@ for_each_engine![
     what_does_not_exist_cannot_be_imported,
 ];
 
-/// An object made by somebody else, and a configuration that describes it.
+/// An object of which nothing is stored any more, and a configuration that describes it.
 fn existing(at: &Workspace) -> String {
-    at.put_object(&json!({ "name": "a", "note": "hello", "size": 3, "serial": 7 }));
-    let thing =
-        "resource \"probe_thing\" \"a\" {\n  name = \"a\"\n  note = \"hello\"\n  size = 3\n}\n";
-    at.config(thing);
-    thing.to_owned()
+    let config = thing(
+        "a",
+        r#"
+        note     = "hello"
+        size     = 3
+        ratio    = 0.1
+        tags     = { x = "y" }
+        settings = { depth = 1 }
+        members  = { x = { address = "10.0.0.1", host = {} } }
+        rules    = [{ match = "x" }]
+        groups   = [{ title = "t", roles = ["r"] }]
+        anything = { a = [1, "two"] }
+        "#,
+    );
+    at.config(&config);
+    at.apply();
+    fs::remove_file(at.path("terraform.tfstate")).unwrap();
+    config
 }
 
 /// The import changed nothing, and nothing is to be changed.
 fn is_imported(at: &Workspace) {
-    assert!(at.events().is_empty(), "{:?}", at.events());
     at.plan_is_empty();
+    assert_eq!(at.events(), ["create a"]);
     let stored = at.stored("a").unwrap();
     assert_eq!(stored["attributes"]["id"], "thing-a");
-    assert_eq!(stored["attributes"]["serial"], 7);
+    assert_eq!(stored["attributes"]["members"]["x"]["endpoint"], "10.0.0.1:2380");
     let identity = if at.engine.knows_identity() { json!("a") } else { Value::Null };
     assert_eq!(stored["identity"]["name"], identity);
 }
@@ -40,8 +55,8 @@ fn an_object_is_imported_by_the_command(at: &Workspace) {
 }
 
 fn an_object_is_imported_by_a_block(at: &Workspace) {
-    let thing = existing(at);
-    at.config(&format!("import {{\n  to = probe_thing.a\n  id = \"a\"\n}}\n{thing}"));
+    let config = existing(at);
+    at.config(&format!("import {{\n  to = probe_thing.a\n  id = \"a\"\n}}\n{config}"));
     at.apply().says("1 imported, 0 added, 0 changed, 0 destroyed");
     is_imported(at);
 }
@@ -51,9 +66,9 @@ fn an_object_is_imported_by_its_identity(at: &Workspace) {
         eprintln!("left out: this {:?} is older than 1.12 and knows no identity", at.engine);
         return;
     }
-    let thing = existing(at);
+    let config = existing(at);
     at.config(&format!(
-        "import {{\n  to = probe_thing.a\n  identity = {{ name = \"a\" }}\n}}\n{thing}"
+        "import {{\n  to = probe_thing.a\n  identity = {{ name = \"a\" }}\n}}\n{config}"
     ));
     at.apply().says("1 imported, 0 added, 0 changed, 0 destroyed");
     is_imported(at);
