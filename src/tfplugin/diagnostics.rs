@@ -76,6 +76,17 @@ impl Diagnostic {
         &self.path
     }
 
+    /// Terraform and OpenTofu point at a top-level attribute, but for a path inside one only at the
+    /// block, so that the text must name it.
+    fn detail_with_path(&self) -> String {
+        let path = self.path.to_string();
+        let is_told = self.summary.contains(&path) || self.detail.contains(&path);
+        if self.path.steps().len() < 2 || is_told {
+            return self.detail.clone();
+        }
+        self.clone().hint(&format!("This is about `{path}`.")).detail
+    }
+
     fn to_proto(&self) -> tfplugin6::Diagnostic {
         let severity = match self.severity {
             Severity::Error => tfplugin6::diagnostic::Severity::Error,
@@ -84,7 +95,7 @@ impl Diagnostic {
         tfplugin6::Diagnostic {
             severity: severity.into(),
             summary: self.summary.clone(),
-            detail: self.detail.clone(),
+            detail: self.detail_with_path(),
             attribute: (!self.path.is_root()).then(|| self.path.to_proto()),
         }
     }
@@ -190,4 +201,32 @@ impl<'a> IntoIterator for &'a Diagnostics {
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nested_path_is_named_in_the_text() {
+        let detail = |diag: Diagnostic| diag.to_proto().detail;
+        let nested = Path::root("members").key("a").attribute("address");
+        let fault = |text: &str| Diagnostic::error("Two members share an address", text);
+        assert_eq!(detail(fault("Why.").at(Path::root("members"))), "Why.");
+        let named = "Why.\n\nThis is about `members[\"a\"].address`.";
+        assert_eq!(detail(fault("Why.").at(nested.clone())), named);
+        let told = "`members[\"a\"].address` is used twice.";
+        assert_eq!(detail(fault(told).at(nested)), told);
+    }
+
+    #[test]
+    fn an_error_is_told_with_all_its_sources() {
+        let inner = std::io::Error::other("no route to host");
+        let outer = std::io::Error::new(std::io::ErrorKind::TimedOut, Chain(inner));
+        assert_eq!((&outer).explain(), "cannot open a session: no route to host");
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot open a session")]
+    struct Chain(#[source] std::io::Error);
 }
