@@ -332,3 +332,22 @@ async fn the_timeouts_of_the_object_limit_its_operations() {
     check(Json::Null, ["60s", "120s", "90s"]).await;
     check(json!({"create": "5s", "delete": "1h"}), ["5s", "120s", "3600s"]).await;
 }
+
+#[tokio::test]
+async fn a_timeout_of_zero_is_refused() {
+    let service = things(Thing::default()).await;
+    for (read, wanted) in [
+        ("0s", "error: `timeouts.read` has a wrong value"),
+        ("0", "error: `timeouts.read` has a wrong value"),
+        ("soon", "error: `timeouts.read` has a value that does not fit"),
+        ("1ns", ""),
+    ] {
+        let request = pb::validate_resource_config::Request {
+            type_name: "ha_thing".into(),
+            config: object(&json!({"name": "a", "timeouts": {"read": read}})),
+            ..Default::default()
+        };
+        let response = service.validate_resource_config(Request::new(request)).await.unwrap();
+        assert_eq!(told(&response.into_inner().diagnostics), wanted, "{read}");
+    }
+}
