@@ -23,7 +23,7 @@ use terraform_provider_ha::proto::plugin::Empty;
 use terraform_provider_ha::proto::tfplugin6::{
     DynamicValue, apply_resource_change, get_provider_schema, read_resource, stop_provider,
 };
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tonic::{Code, Status};
 
@@ -362,4 +362,31 @@ async fn debug_mode_serves_many_runs_until_ctrl_c() {
     plugin.process.signal(Signal::INT);
     assert!(plugin.process.exit().await.success());
     assert!(!plugin.handshake.socket.parent().unwrap().exists());
+}
+
+#[tokio::test]
+async fn calls_that_are_given_up_at_once_do_not_end_the_others() {
+    let mut plugin = bare().without_tls().start().await;
+    let mut client = UnixStream::connect(&plugin.handshake.socket).await.unwrap();
+    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+    };
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, &[]));
+    for stream in (1..2000).step_by(2) {
+        // POST, http, /: from the table that every client knows. The stream is left open, then reset.
+        bytes.extend(frame(1, 4, stream, &[0x83, 0x86, 0x84]));
+        bytes.extend(frame(3, 0, stream, &8_u32.to_be_bytes()));
+    }
+    bytes.extend(frame(6, 0, 0, b"the end."));
+    client.write_all(&bytes).await.unwrap();
+    let mut answers = Vec::new();
+    let ping = frame(6, 1, 0, b"the end.");
+    while !answers.windows(ping.len()).any(|it| it == ping) {
+        let read = within("an answer", client.read_buf(&mut answers)).await.unwrap();
+        assert_ne!(read, 0, "the connection was closed");
+    }
+    drop(client);
+    plugin.shut_down().await;
 }

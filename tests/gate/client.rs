@@ -21,7 +21,15 @@ pub(crate) type Apply = pb::apply_resource_change::Request;
 
 /// A service with these, configured.
 pub(crate) async fn serve(thing: Thing, look: Look, loan: Loan) -> Service<Rogue> {
-    let service = unconfigured(thing, look, loan);
+    configure(unconfigured(thing, look, loan)).await
+}
+
+/// A service with this resource in a process of which the test holds the end.
+pub(crate) async fn configured(thing: Thing, lifecycle: Lifecycle) -> Service<Rogue> {
+    configure(Service::new(Registry::new(Rogue).resource(thing), lifecycle)).await
+}
+
+async fn configure(service: Service<Rogue>) -> Service<Rogue> {
     let config = Some(wire::encode(&Datum::Map([].into()), &Type::Object([].into())).unwrap());
     let request = pb::configure_provider::Request { config, ..Default::default() };
     let answer = service.configure_provider(Request::new(request)).await.unwrap().into_inner();

@@ -1,19 +1,23 @@
 //! What no operation may do to the others: panics, garbage, unknown types, stops, limits.
 
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use terraform_provider_ha::proto::tfplugin6 as pb;
 use terraform_provider_ha::proto::tfplugin6::provider_server::Provider as _;
 use terraform_provider_ha::tfplugin::api::{Context, Created, Deleted};
+use terraform_provider_ha::tfplugin::serve::Lifecycle;
 use terraform_provider_ha::tfplugin::service::Service;
 use tokio::sync::Notify;
 use tonic::Request;
 
 use crate::client::{
-    apply, apply_of, identity, object, plan, plan_of, private, seen, serve, stored, things, told,
-    unconfigured,
+    apply, apply_of, configured, identity, object, plan, plan_of, private, seen, serve, stored,
+    things, told, unconfigured,
 };
 use crate::rogue::{Loan, Look, Rogue, Thing, as_it_is, diag, reached};
 
@@ -253,6 +257,32 @@ async fn a_stop_cancels_what_runs_and_not_what_comes_later() {
     assert_eq!(told(&later.diagnostics), "");
 }
 
+#[tokio::test]
+async fn a_call_that_began_is_stopped_and_waited_for_even_before_its_task_runs() {
+    let thing = Thing {
+        create: |wanted, context| {
+            let mut applied = reached(wanted);
+            applied.state.seen = context.cancelled().is_cancelled().to_string().into();
+            Created::Made(applied)
+        },
+        ..Thing::default()
+    };
+    let lifecycle = Lifecycle::default();
+    let service = configured(thing, lifecycle.clone()).await;
+    let planned = json!({"name": "a", "size": 3, "id": "?", "seen": "?"});
+    let request = apply_of(&json!({"name": "a"}), &Json::Null, &planned);
+    // On the one thread of this test the task of the call cannot run before the test waits.
+    let mut call = pin!(apply(&service, request));
+    assert!(is_pending(call.as_mut()).await);
+    assert!(is_pending(pin!(lifecycle.idle())).await, "nobody waits for the mutation");
+    service.stop_provider(Request::new(pb::stop_provider::Request::default())).await.unwrap();
+    assert_eq!(seen(call.await.new_state.as_ref())["seen"], "true");
+}
+
+async fn is_pending<F: Future>(mut work: Pin<&mut F>) -> bool {
+    poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_pending())).await
+}
+
 /// The limit of an operation, told as its `seen`.
 fn limit(context: &Context) -> String {
     format!("{}s", context.remaining().as_secs_f64().round())
@@ -301,4 +331,23 @@ async fn the_timeouts_of_the_object_limit_its_operations() {
     };
     check(Json::Null, ["60s", "120s", "90s"]).await;
     check(json!({"create": "5s", "delete": "1h"}), ["5s", "120s", "3600s"]).await;
+}
+
+#[tokio::test]
+async fn a_timeout_of_zero_is_refused() {
+    let service = things(Thing::default()).await;
+    for (read, wanted) in [
+        ("0s", "error: `timeouts.read` has a wrong value"),
+        ("0", "error: `timeouts.read` has a wrong value"),
+        ("soon", "error: `timeouts.read` has a value that does not fit"),
+        ("1ns", ""),
+    ] {
+        let request = pb::validate_resource_config::Request {
+            type_name: "ha_thing".into(),
+            config: object(&json!({"name": "a", "timeouts": {"read": read}})),
+            ..Default::default()
+        };
+        let response = service.validate_resource_config(Request::new(request)).await.unwrap();
+        assert_eq!(told(&response.into_inner().diagnostics), wanted, "{read}");
+    }
 }

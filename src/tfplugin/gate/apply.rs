@@ -1,6 +1,8 @@
 //! The rules of what an apply returns (`AssertObjectCompatible` in Terraform's
 //! `internal/plans/objchange`): what was planned is kept.
 
+use std::collections::HashSet;
+
 use super::{Breach, Findings, Rule};
 use crate::tfplugin::model::Trail;
 use crate::tfplugin::value::{Datum, Refinements, Set};
@@ -65,8 +67,16 @@ fn correlate(planned: &Set, actual: &Set) -> bool {
         compatible(planned, actual, &Trail::Root, &mut findings);
         findings.0.is_empty()
     };
-    planned.0.iter().all(|planned| actual.0.iter().any(|actual| fits(planned, actual)))
-        && actual.0.iter().all(|actual| planned.0.iter().any(|planned| fits(planned, actual)))
+    // What was planned as known fits itself alone, which is found without a search.
+    let (known, open): (Vec<_>, Vec<_>) = planned.0.iter().partition(|it| it.is_wholly_known());
+    let made: HashSet<_> = actual.0.iter().collect();
+    let kept: HashSet<_> = known.iter().copied().collect();
+    known.iter().all(|it| made.contains(it))
+        && open.iter().all(|planned| actual.0.iter().any(|actual| fits(planned, actual)))
+        && actual
+            .0
+            .iter()
+            .all(|actual| kept.contains(actual) || open.iter().any(|planned| fits(planned, actual)))
 }
 
 impl Refinements {

@@ -7,6 +7,7 @@ mod apply;
 mod plan;
 mod state;
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test measures how long a comparison takes")]
 mod tests;
 
 use std::fmt;

@@ -9,7 +9,7 @@ use crate::model;
 use crate::tfplugin::model::{Model, Unordered};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::types::Type;
-use crate::tfplugin::value::{Bound, Datum, Number, Refinements, Value};
+use crate::tfplugin::value::{Bound, Datum, Number, Refinements, Set, Value};
 use crate::tfplugin::wire;
 use crate::tfplugin::wire::notation::datum;
 
@@ -345,6 +345,19 @@ fn an_object_is_mended_from_what_was_stored() {
     entries.extend([("id".to_owned(), true.into()), ("more".to_owned(), Datum::Null)]);
     entries.remove("size");
     check(Datum::Map(entries), json!({"id": "1"}), json!({"name": "a", "id": "1"}));
+}
+
+#[test]
+fn large_sets_are_correlated_quickly() {
+    let set = |last: Datum| {
+        let items = (0..20_000_i64).map(|it| it.to_string().as_str().into());
+        Datum::Set(Set(items.chain([last]).collect()))
+    };
+    let began = std::time::Instant::now();
+    assert_eq!(outcome_breaks(&set(Datum::UNKNOWN), &set("new".into())), []);
+    let breaches = outcome_breaks(&set("old".into()), &set("new".into()));
+    assert_eq!(told(&breaches), expected(&[("", Rule::KeepsElements)]));
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -30,6 +30,10 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Terraform runs 10 calls at a time unless told otherwise, and Go servers know no limit.
 const CALLS_AT_A_TIME: u32 = 10_000;
 
+/// How many calls the client may give up before we have looked at them. With more the connection ends, and with it
+/// the answers of all applies; the default of 20 is meant against attackers, and there is but one trusted client.
+const GIVEN_UP_AT_A_TIME: usize = 10_000;
+
 /// What all connections share.
 pub(super) struct Connections<P> {
     pub(super) services: Services<P>,
@@ -85,7 +89,8 @@ impl<P: Provider> Connections<P> {
         http.timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_concurrent_streams(CALLS_AT_A_TIME);
+            .max_concurrent_streams(CALLS_AT_A_TIME)
+            .max_pending_accept_reset_streams(GIVEN_UP_AT_A_TIME);
         let mut connection = pin!(http.serve_connection(TokioIo::new(stream), answer));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

@@ -50,7 +50,8 @@ impl Lifecycle {
 
     /// Cancels the calls that run and all that may still come, because the process ends.
     pub(super) fn end(&self) {
-        self.token().cancel();
+        // Under the lock: a stop in between would put a fresh token in the place of this one.
+        self.0.current.lock().unwrap_or_else(PoisonError::into_inner).cancel();
     }
 }
 

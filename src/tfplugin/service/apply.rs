@@ -1,5 +1,6 @@
 //! `ApplyResourceChange`: create, update and delete.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use tracing::info;
@@ -33,12 +34,16 @@ struct Apply {
 }
 
 impl<P: Provider> Shared<P> {
-    pub(super) async fn apply(self: Arc<Self>, request: Request) -> Response {
-        // The guard lives in the task that does the work: the process waits for it.
-        let _mutation = self.lifecycle.begin_mutation();
-        match self.applied(&request).await {
-            Ok(response) => response,
-            Err(diags) => kept(&request, &diags),
+    pub(super) fn apply(self: Arc<Self>, request: Request) -> impl Future<Output = Response> {
+        // The guard lives in the task that does the work: the process waits for it. It is taken
+        // before that task runs, for the end may come in between.
+        let mutation = self.lifecycle.begin_mutation();
+        async move {
+            let _mutation = mutation;
+            match self.applied(&request).await {
+                Ok(response) => response,
+                Err(diags) => kept(&request, &diags),
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! `OpenEphemeralResource`, `RenewEphemeralResource`, `CloseEphemeralResource`.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use super::{Shared, exchange};
@@ -76,15 +77,21 @@ impl<P: Provider> Shared<P> {
         }
     }
 
-    pub(super) async fn close(self: Arc<Self>, request: close::Request) -> close::Response {
+    pub(super) fn close(
+        self: Arc<Self>,
+        request: close::Request,
+    ) -> impl Future<Output = close::Response> {
         // A lease is returned to the other side: the process waits for it.
-        let _mutation = self.lifecycle.begin_mutation();
-        let lease = request.private.unwrap_or_default();
-        let diags = match self.ephemeral(&request.type_name).and_then(|it| Ok((it, self.client()?)))
-        {
-            Ok((ephemeral, client)) => ephemeral.close(&client, &lease, &self.look()).await,
-            Err(diag) => diag.into(),
-        };
-        close::Response { diagnostics: diags.to_proto() }
+        let mutation = self.lifecycle.begin_mutation();
+        async move {
+            let _mutation = mutation;
+            let lease = request.private.unwrap_or_default();
+            let found = self.ephemeral(&request.type_name).and_then(|it| Ok((it, self.client()?)));
+            let diags = match found {
+                Ok((ephemeral, client)) => ephemeral.close(&client, &lease, &self.look()).await,
+                Err(diag) => diag.into(),
+            };
+            close::Response { diagnostics: diags.to_proto() }
+        }
     }
 }

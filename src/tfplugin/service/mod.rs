@@ -15,11 +15,18 @@ mod upgrade;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::api::{AnyDataSource, AnyEphemeral, AnyResource, Client, Context, Provider, Registry};
 use super::diagnostics::Diagnostic;
 use super::schema::{Schema, TimeoutDefaults};
 use super::serve::Lifecycle;
 use super::value::Datum;
+
+tokio::task_local! {
+    /// What cancels the call that the task is about.
+    static TOKEN: CancellationToken;
+}
 
 /// A provider as a gRPC service.
 pub struct Service<P: Provider>(Arc<Shared<P>>);
@@ -81,14 +88,18 @@ impl<P: Provider> Shared<P> {
         found.ok_or_else(|| unknown_type("ephemeral resource", name))
     }
 
+    fn token(&self) -> CancellationToken {
+        TOKEN.try_with(Clone::clone).unwrap_or_else(|_| self.lifecycle.token())
+    }
+
     /// What only looks has the limit of a read.
     fn look(&self) -> Context {
-        Context::new(self.lifecycle.token(), DEFAULT_LOOK_LIMIT)
+        Context::new(self.token(), DEFAULT_LOOK_LIMIT)
     }
 
     /// The limit that the object sets in `timeouts`, or the default of its schema.
     fn context(&self, schema: &Schema, object: &Datum, operation: Operation) -> Context {
-        Context::new(self.lifecycle.token(), limit(schema, object, operation))
+        Context::new(self.token(), limit(schema, object, operation))
     }
 }
 

@@ -110,7 +110,7 @@ impl<P: Provider> Shared<P> {
                 change.diags.extend(resource.protects(prior));
             }
         }
-        change.diags.extend(announce(type_name, &change.planned, &steps));
+        change.diags.extend(announce(type_name, schema, &change.planned, &steps));
         Ok(change)
     }
 }
@@ -124,11 +124,17 @@ struct Change {
 
 /// The one warning that tells the steps. Terraform merges warnings with equal summaries, so the
 /// summary names the resource.
-fn announce(type_name: &str, planned: &Datum, steps: &[String]) -> Option<Diagnostic> {
+fn announce(
+    type_name: &str,
+    schema: &Schema,
+    planned: &Datum,
+    steps: &[String],
+) -> Option<Diagnostic> {
     if steps.is_empty() {
         return None;
     }
-    let name = ["name", "id"].iter().find_map(|key| planned.get(key)?.as_str());
+    let is_shown = |key: &&&str| schema.attribute(key).is_some_and(|it| !it.rules.sensitive);
+    let name = ["name", "id"].iter().filter(is_shown).find_map(|key| planned.get(key)?.as_str());
     let name = name.map(|it| format!(" {it:?}")).unwrap_or_default();
     let numbered = steps.iter().enumerate().map(|(at, step)| format!("{}. {step}", at + 1));
     let detail = numbered.collect::<Vec<_>>().join("\n");
@@ -166,4 +172,32 @@ pub(super) fn stored(
     });
     diags.extend(gate::explain(&breaches));
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model;
+    use crate::tfplugin::model::Model;
+    use crate::tfplugin::value::Value;
+    use crate::tfplugin::wire::notation::datum;
+
+    model! {
+        /// An account.
+        struct Account {
+            /// Its name.
+            name: Value<String> = required().sensitive(),
+            /// Its number.
+            id: Value<String> = computed(),
+        }
+    }
+
+    #[test]
+    fn a_sensitive_name_is_not_announced() {
+        let schema = Account::schema(0);
+        let planned = datum(&serde_json::json!({"name": "hunter2", "id": "7"}), schema.ty());
+        let warning = announce("ha_account", &schema, &planned, &["restart it".to_owned()]);
+        let summary = warning.as_ref().map(Diagnostic::summary);
+        assert_eq!(summary, Some("Applying this plan to ha_account \"7\" takes steps"));
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, debug, error, error_span};
 
-use super::{Service, Shared, apply, import, read};
+use super::{Service, Shared, TOKEN, apply, import, read};
 use crate::proto::tfplugin6::{self as pb, provider_server};
 use crate::tfplugin::api::Provider;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
@@ -33,7 +33,9 @@ impl<P: Provider> Service<P> {
         // Of a span below the level of the filter its lines would miss the fields.
         let span =
             error_span!("rpc", tf_rpc = rpc, tf_req_id = number, tf_resource_type = type_name);
-        let work = work(Arc::clone(&self.0));
+        // Taken now and not in the task, which may start after a stop that is meant for this call.
+        let token = self.0.lifecycle.token();
+        let work = TOKEN.scope(token, work(Arc::clone(&self.0)));
         async move {
             debug!("call");
             let answer = isolate(work).await.unwrap_or_else(|panicked| {

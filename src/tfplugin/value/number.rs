@@ -187,13 +187,14 @@ impl fmt::Display for Decimal {
         }
         let Ok(point) = usize::try_from(self.point) else {
             let zeros = usize::try_from(-self.point).unwrap_or(0);
-            return write!(f, "0.{:0<zeros$}{}", "", self.digits);
+            return write!(f, "0.{}{}", "0".repeat(zeros), self.digits);
         };
         if point == 0 {
             return write!(f, "0.{}", self.digits);
         }
         if point >= self.digits.len() {
-            return write!(f, "{:0<point$}", self.digits);
+            // Not by a width: one beyond 65535 panics.
+            return write!(f, "{}{}", self.digits, "0".repeat(point - self.digits.len()));
         }
         let (whole, fraction) = self.digits.split_at(point);
         write!(f, "{whole}.{fraction}")
@@ -272,6 +273,14 @@ mod tests {
         check("--1", "not a decimal number");
         check("1e99999", "the exponent is beyond ±4096");
         check("1e99999999999999999999", "the exponent is beyond ±4096");
+    }
+
+    #[test]
+    fn long_numbers_are_written_whole() {
+        let digits = "9".repeat(70_000);
+        check(&digits, &digits);
+        check(&format!("0.{digits}"), &format!("0.{digits}"));
+        check(&format!("{digits}.5"), &format!("{digits}.5"));
     }
 
     #[test]

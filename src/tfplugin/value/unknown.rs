@@ -5,7 +5,7 @@ use super::Number;
 /// Limits that an unknown value will keep when it becomes known.
 ///
 /// Terraform sends them since 1.6; a provider may send them too, and is then bound by them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Refinements {
     /// `Some(false)`: it will not be null. `Some(true)`: it will be.
     pub null: Option<bool>,
@@ -22,7 +22,7 @@ pub struct Refinements {
 }
 
 /// A limit of a number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bound {
     /// The limit.
     pub value: Number,

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use serde_json::error::Category;
 
 pub(crate) use self::data_source::{AnyDataSource, erase_data_source};
 pub(crate) use self::ephemeral::{AnyEphemeral, erase_ephemeral};
@@ -74,7 +75,13 @@ use or_return;
 
 fn private<T: serde::de::DeserializeOwned>(bytes: &Bytes) -> Result<T, Diagnostics> {
     serde_json::from_slice(bytes).map_err(|err| {
-        Diagnostic::error("The private data of the object cannot be read", &err)
+        // The text of the error quotes what it found, and a lease may be a secret.
+        let fault = match err.classify() {
+            Category::Data => "no longer expected",
+            Category::Syntax | Category::Eof | Category::Io => "not JSON",
+        };
+        let detail = format!("What stands in column {} is {fault}.", err.column());
+        Diagnostic::error("The private data of the object cannot be read", detail)
             .hint(
                 "It was written by another version of the provider; use that one, or a newer one.",
             )
@@ -98,5 +105,17 @@ fn private_bytes<T: serde::Serialize>(
             );
             before.clone()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_private_data_shows_nothing_of_it() {
+        let told = private::<u32>(&Bytes::from("\"hunter2\"")).unwrap_err();
+        let detail = told.iter().next().unwrap().detail();
+        assert!(!detail.contains("hunter2"), "{detail}");
     }
 }
