@@ -14,9 +14,23 @@ macro_rules! model {
         }
     ) => {
         $(#[doc = $doc])*
-        #[derive(Clone, Debug, Default, PartialEq)]
+        #[derive(Clone, Default, PartialEq)]
         $visibility struct $model {
             $( $(#[doc = $text])* pub $field: $ty, )*
+        }
+
+        /// Sensitive and write-only values are not shown.
+        impl std::fmt::Debug for $model {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                #[allow(unused_imports, reason = "a model need not use every rule")]
+                use $crate::tfplugin::schema::*;
+                let mut shown = f.debug_struct(stringify!($model));
+                $( match $rules.is_hidden() {
+                    true => shown.field(stringify!($field), &format_args!("…")),
+                    false => shown.field(stringify!($field), &self.$field),
+                }; )*
+                shown.finish()
+            }
         }
 
         impl $crate::tfplugin::model::Model for $model {

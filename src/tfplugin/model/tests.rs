@@ -217,3 +217,20 @@ fn an_object_without_values_is_not_null() {
     let nothing = encode_over(&Shelf::default(), &Datum::Null);
     assert!(nothing.entries().is_some_and(|it| it.values().all(Datum::is_null)), "{nothing:?}");
 }
+
+#[test]
+fn a_model_hides_what_its_rules_hide() {
+    model! {
+        /// Holds two secrets, neither of them a `Secret`.
+        struct Safe {
+            /// Shown.
+            name: Value<String> = required(),
+            /// Hidden in plans.
+            key: Value<String> = optional().sensitive(),
+            /// Never stored.
+            password: Value<String> = optional().write_only(),
+        }
+    }
+    let safe = Safe { name: "a".into(), key: "hunter".into(), password: "hunter".into() };
+    assert_eq!(format!("{safe:?}"), r#"Safe { name: Known("a"), key: …, password: … }"#);
+}

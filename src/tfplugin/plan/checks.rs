@@ -48,7 +48,7 @@ fn walk(
     for attribute in attributes {
         let Some(value) = object.get(attribute.name).filter(|it| !it.is_null()) else { continue };
         let at = Trail::Attribute(at, attribute.name);
-        let hidden = hidden || attribute.rules.sensitive || attribute.rules.write_only;
+        let hidden = hidden || attribute.rules.is_hidden();
         look(&attribute.rules, value, &at, hidden);
         let Some((nesting, nested)) = attribute.nested() else { continue };
         match (nesting, value) {

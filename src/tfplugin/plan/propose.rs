@@ -111,11 +111,85 @@ fn follow(attributes: &[Attribute], config: &Object, prior: &Object, planned: &m
             let follows = match &it.rules.follows {
                 Follows::Attributes(names) => names.iter().any(|name| differs(planned, name)),
                 Follows::EveryUpdate => is_update,
-                Follows::Nothing | Follows::Constant(_) => false,
+                // A state from before the attribute existed: an update may fill it in.
+                Follows::Nothing => {
+                    is_update && it.rules.default.is_none() && planned[it.name].is_null()
+                }
+                Follows::Constant(_) => false,
             };
             follows && planned.get(it.name) != Some(&Datum::UNKNOWN)
         });
         let Some(attribute) = next else { return };
         planned.insert(attribute.name.to_owned(), Datum::UNKNOWN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::model;
+    use crate::tfplugin::model::Model;
+    use crate::tfplugin::value::Value;
+    use crate::tfplugin::wire::notation::datum;
+
+    model! {
+        /// A thing.
+        struct Thing {
+            /// Its note.
+            note: Value<String> = optional(),
+            /// Its size.
+            size: Value<i64> = optional().default(1),
+            /// Kept.
+            id: Value<String> = computed(),
+            /// Follows.
+            print: Value<String> = computed().changes_with(&["note"]),
+            /// Always.
+            serial: Value<i64> = computed().changes_always(),
+            /// Constant.
+            drift: Value<Vec<String>> = computed().planned_as(Datum::List(Vec::new())),
+        }
+    }
+
+    /// What becomes of a configured note, given what is stored.
+    fn check(note: &Json, prior: &Json, planned: &Json) {
+        let schema = Thing::schema(0);
+        let config = json!({
+            "note": note, "size": null, "id": null, "print": null, "serial": null, "drift": null
+        });
+        let [config, prior, planned] = [&config, prior, planned].map(|it| datum(it, schema.ty()));
+        assert_eq!(propose(&schema.attributes, &config, &prior), planned);
+    }
+
+    #[test]
+    fn what_is_missing_is_completed() {
+        let stored = |note: &str, id: Json, drift: Json| {
+            json!({
+                "note": note, "size": 1, "id": id, "print": "p", "serial": 7, "drift": drift
+            })
+        };
+        let new = json!({
+            "note": "a", "size": 1, "id": "?", "print": "?", "serial": "?", "drift": []
+        });
+        check(&json!("a"), &Json::Null, &new);
+        let same = stored("a", json!("1"), json!([]));
+        check(&json!("a"), &same, &same);
+        let changed = json!({
+            "note": "b", "size": 1, "id": "1", "print": "?", "serial": "?", "drift": []
+        });
+        check(&json!("b"), &same, &changed);
+        // Mending drift is an update too, but not one of what follows the note.
+        let mended = json!({
+            "note": "a", "size": 1, "id": "1", "print": "p", "serial": "?", "drift": []
+        });
+        check(&json!("a"), &stored("a", json!("1"), json!(["edited"])), &mended);
+        // Of a state from before the attribute existed only an update may fill it in.
+        let old = stored("a", Json::Null, json!([]));
+        check(&json!("a"), &old, &old);
+        let filled = json!({
+            "note": "b", "size": 1, "id": "?", "print": "?", "serial": "?", "drift": []
+        });
+        check(&json!("b"), &old, &filled);
     }
 }

@@ -238,6 +238,11 @@ impl Rules {
         Self { same: Some(same), ..self }
     }
 
+    /// Whether its value is shown nowhere.
+    pub fn is_hidden(&self) -> bool {
+        self.sensitive || self.write_only
+    }
+
     /// Whether the configuration may set it.
     pub fn is_configurable(&self) -> bool {
         self.presence != Presence::Computed
