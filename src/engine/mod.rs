@@ -1,12 +1,14 @@
 //! The one loop: observe, ask the planner, perform, and observe again (ADR 0002).
 //!
 //! [`converge`] brings a [`World`] to what is desired. [`steps_of`] tells beforehand what it would do;
-//! [`Announced`] is what of that the user has been told and apply may not go beyond.
+//! [`Announced`] is what of that the user has been told and apply may not go beyond. [`lock`] tells
+//! who may change a host.
 
 mod announced;
 mod backoff;
 mod converge;
 mod forecast;
+pub mod lock;
 mod stopped;
 mod world;
 
