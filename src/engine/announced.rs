@@ -37,6 +37,8 @@ impl Announced {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+
     use super::*;
     use crate::engine::fake::Step::{Join, Remove, Start};
 
@@ -47,6 +49,39 @@ mod tests {
         assert!(!announced.allows(&Remove("a".into())));
         assert!(!Announced::default().allows(&Remove("c".into())));
         assert!(Announced::default().allows(&Start("a".into())));
+    }
+
+    #[derive(Clone, PartialEq)]
+    struct RestoreOn(Vec<&'static str>);
+
+    impl Step for RestoreOn {
+        fn kind(&self) -> Kind {
+            Kind::Restore
+        }
+
+        fn hosts(&self) -> Vec<&str> {
+            self.0.clone()
+        }
+    }
+
+    impl fmt::Display for RestoreOn {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("restore")
+        }
+    }
+
+    #[test]
+    fn every_host_of_a_step_must_have_been_announced() {
+        let announced = Announced::by(&[RestoreOn(vec!["a", "b"])]);
+        let check = |hosts, allowed| {
+            assert_eq!(announced.allows(&RestoreOn(hosts)), allowed);
+        };
+        check(vec!["a"], true);
+        check(vec!["b", "a"], true);
+        check(vec!["a", "c"], false);
+        // A step that changes no host in particular needs its kind alone.
+        check(vec![], true);
+        assert!(!Announced::default().allows(&RestoreOn(vec![])));
     }
 
     #[test]

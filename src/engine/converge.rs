@@ -178,9 +178,6 @@ impl<O, S: Step> Course<O, S> {
         if !run.announced.allows(&step) {
             return Err(Stopped::NotAnnounced { step: step.to_string(), kind: step.kind() });
         }
-        if run.cancelled.is_cancelled() {
-            return Err(self.cancelled());
-        }
         let began = Instant::now();
         if run.by <= began {
             return Err(timed_out(&format!("the turn of this step: {step}")));

@@ -16,6 +16,8 @@ mod world;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use self::announced::Announced;
