@@ -1,7 +1,7 @@
 # What there is to run. The work is in scripts/, so that it can be read and run by itself.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help test check demo docs fuzz bench dist clean
+.PHONY: help test check lab demo docs fuzz bench dist clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -13,6 +13,10 @@ test:
 ## make check   the quick part of it, for while you work
 check:
 	@scripts/stages setup fmt shell clippy deny fast
+
+## make lab     tests on real hosts, made on this machine by systemd-nspawn; needs root
+lab:
+	@scripts/stages setup lab
 
 ## make demo    the plugin layer at work with a real Terraform; ENGINE=tofu for OpenTofu
 demo:

@@ -1,0 +1,23 @@
+//! Real hosts: Debian in systemd-nspawn on this machine, with faults on demand. Needs root, and is run by `make lab`.
+//!
+//! A test begins with `let Some(lab) = Lab::with_hosts(3) else { return };`. Where a lab is impossible, the reason is
+//! recorded and the test left out; with CI in the environment it fails instead.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test drives processes, fails by panicking, and says what it leaves out"
+)]
+
+mod cgroup;
+mod faults;
+mod host;
+mod lab;
+mod network;
+mod program;
+mod run;
+
+mod hosts;
