@@ -1,8 +1,15 @@
 //! Terraform and OpenTofu provider for highly available Kubernetes control planes.
 //!
 //! Reading order: [`tfplugin`] turns the bytes of the plugin protocol into typed calls;
-//! [`resources`] lists the Terraform types and says what each means.
+//! [`resources`] lists the Terraform types and says what each means. On the other end, `agent` is what runs on a host.
+//!
+//! Two programs are made of it, each with crates that the other does without: feature `provider` (the default) and
+//! feature `agent`.
 
+#[cfg(feature = "agent")]
+pub mod agent;
 pub mod proto;
+#[cfg(feature = "provider")]
 pub mod resources;
+#[cfg(feature = "provider")]
 pub mod tfplugin;
