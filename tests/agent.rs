@@ -155,7 +155,7 @@ async fn facts_come_in_one_message_and_absence_is_proven() {
     symlink("loop", root.path().join("loop")).unwrap();
     let request = FactsRequest {
         disks: vec![b"/".to_vec().into(), b"/none".to_vec().into()],
-        units: vec![],
+        units: vec!["etcd.service".to_owned()],
         files: [b"/a".as_slice(), b"/none/b", b"/loop/x", b"relative"]
             .map(|it| it.to_vec().into())
             .to_vec(),
@@ -164,7 +164,7 @@ async fn facts_come_in_one_message_and_absence_is_proven() {
     let facts = agent.client.facts(request).await.unwrap().into_inner();
     eprintln!("start to first facts: {:?}", began.elapsed());
     assert!(facts.clock > 0 && !facts.boot_id.is_empty() && !facts.addresses.is_empty());
-    assert!(!facts.systemd);
+    assert!(!facts.systemd && facts.units.is_empty());
     assert!(facts.disks[0].total > 0 && facts.disks[0].error.is_empty());
     assert!(!facts.disks[1].error.is_empty());
     let kinds: Vec<_> = facts.files.iter().map(File::kind).collect();
