@@ -394,28 +394,40 @@ async fn a_kill_at_any_time_leaves_the_old_file_or_the_new_one() {
     let [old, new] = [[b'a'; 1], [b'b'; 1]].map(|it| it.repeat(1 << 20));
     let target = root.path().join("a");
     fs::write(&target, &old).unwrap();
-    for round in 0..40_u64 {
+    for round in 0..30 {
         let mut agent = Agent::start(root.path()).await;
         let claim = agent.lock().await;
         let mut client = agent.client.clone();
-        let (old, new) = (old.clone(), new.clone());
+        let contents = [new.clone(), old.clone()];
         let writing = tokio::spawn(async move {
             loop {
-                for content in [&new, &old] {
+                for content in &contents {
                     if client.put(put(&claim, b"/a", content)).await.is_err() {
                         return;
                     }
                 }
             }
         });
-        // Spread over a few puts, whatever their speed.
-        tokio::time::sleep(Duration::from_micros(1_000 + round * 617)).await;
+        let is_whole = {
+            let (target, old, new) = (target.clone(), old.clone(), new.clone());
+            move || fs::read(&target).is_ok_and(|it| it == old || it == new)
+        };
+        let folder = root.path().to_owned();
+        let watching = tokio::task::spawn_blocking(move || {
+            let began = Instant::now();
+            let mut looks = 0;
+            // In the middle of writing, and in each round a little later.
+            while looks <= round % 6 && began.elapsed() < LONG {
+                assert!(is_whole(), "seen while it was written");
+                looks += u32::from(is_writing(&folder));
+            }
+            is_whole
+        });
+        let is_whole = watching.await.unwrap();
         agent.signal(Signal::KILL);
         agent.ended().await;
         writing.await.unwrap();
-        let found = fs::read(&target).unwrap();
-        assert_eq!(found.len(), 1 << 20, "in round {round}");
-        assert!(found.iter().all(|it| *it == found[0]), "mixed in round {round}");
+        assert!(is_whole(), "after the kill in round {round}");
     }
     let mut agent = Agent::start(root.path()).await;
     let claim = agent.lock().await;
@@ -424,6 +436,12 @@ async fn a_kill_at_any_time_leaves_the_old_file_or_the_new_one() {
     let mut names: Vec<_> = beside.collect();
     names.sort();
     assert_eq!(names, ["a", "var"], "what was left beside was swept");
+}
+
+/// Whether there is a file beside that will become the target.
+fn is_writing(folder: &Path) -> bool {
+    let mut names = fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name());
+    names.any(|it| it.to_string_lossy().starts_with(".ha-agent-"))
 }
 
 #[tokio::test]
