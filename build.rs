@@ -3,7 +3,12 @@
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let files = ["proto/tfplugin6.proto", "proto/go_plugin.proto", "proto/grpc_health.proto"];
+    let files = [
+        "proto/tfplugin6.proto",
+        "proto/go_plugin.proto",
+        "proto/grpc_health.proto",
+        "proto/agent.proto",
+    ];
     for file in files {
         println!("cargo::rerun-if-changed={file}");
     }

@@ -9,16 +9,24 @@
 )]
 
 /// Terraform plugin protocol 6.
+#[cfg(feature = "provider")]
 pub mod tfplugin6 {
     tonic::include_proto!("tfplugin6");
 }
 
 /// The side services of go-plugin.
+#[cfg(feature = "provider")]
 pub mod plugin {
     tonic::include_proto!("plugin");
 }
 
 /// The standard gRPC health service.
+#[cfg(feature = "provider")]
 pub mod health {
     tonic::include_proto!("grpc.health.v1");
+}
+
+/// The agent on a host.
+pub mod agent {
+    tonic::include_proto!("ha.agent.v1");
 }

@@ -1,0 +1,68 @@
+//! What is asked about the host, in one message.
+
+pub(super) mod network;
+mod system;
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use super::fault::Fault;
+use super::files::look;
+use super::place::{HostPath, Root};
+use super::{clock, services};
+use crate::proto::agent::{Disk, FactsReply, FactsRequest};
+
+/// More in one message would hold up the heartbeat of the client.
+const MOST_SUBJECTS: usize = 10_000;
+
+/// Looks at everything at the same time.
+pub(super) async fn look(root: &Arc<Root>, request: FactsRequest) -> Result<FactsReply, Fault> {
+    let FactsRequest { disks, units, files, listeners } = request;
+    if disks.len() + units.len() + files.len() > MOST_SUBJECTS {
+        return Err(Fault::Invalid(format!("more than {MOST_SUBJECTS} things are asked for")));
+    }
+    let seen = spawn_blocking({
+        let root = Arc::clone(root);
+        move || {
+            let mut reply = system::look()?;
+            reply.addresses = network::addresses()?;
+            if listeners {
+                reply.listeners = network::listeners()?;
+            }
+            reply.disks = disks.iter().map(|it| disk(&root, it)).collect();
+            reply.files = files.iter().map(|it| look::describe(&root, it)).collect();
+            Ok::<_, Fault>(reply)
+        }
+    });
+    let systemd = services::are_systemd(root);
+    // Before anybody has looked, nobody knows whether there are units to ask for.
+    let units = if systemd { units } else { Vec::new() };
+    let (seen, units) = tokio::join!(seen, services::look(root, &units));
+    let mut reply = seen.map_err(Fault::failed("look at the host"))??;
+    reply.units = units?;
+    reply.systemd = systemd;
+    reply.clock = clock::now();
+    Ok(reply)
+}
+
+fn disk(root: &Root, path: &[u8]) -> Disk {
+    let space = HostPath::parse(path).and_then(|parsed| {
+        let failed = || format!("measure the file system of {parsed}");
+        let directory = root.directory(&parsed).map_err(Fault::failed(failed()))?;
+        rustix::fs::fstatvfs(directory).map_err(Fault::failed(failed()))
+    });
+    let path = path.to_vec().into();
+    match space {
+        Ok(space) => Disk {
+            path,
+            total: space.f_blocks.saturating_mul(space.f_frsize),
+            available: space.f_bavail.saturating_mul(space.f_frsize),
+            error: String::new(),
+        },
+        Err(fault) => {
+            let error = tonic::Status::from(fault).message().to_owned();
+            Disk { path, error, ..Disk::default() }
+        }
+    }
+}

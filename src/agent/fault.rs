@@ -1,0 +1,49 @@
+//! Why a call came to nothing, and how that is said to the client.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io;
+
+use tonic::Status;
+
+/// A call that came to nothing, or stopped on its way.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// The call makes no sense: it would be refused on every host.
+    #[error("{0}")]
+    Invalid(String),
+    /// The host is not in the state that the call needs. Nothing was changed.
+    #[error("{0}")]
+    Refused(String),
+    /// It was tried, and the system said no.
+    #[error("cannot {doing}")]
+    Failed { doing: String, source: io::Error },
+    /// It was not begun.
+    #[error("the agent is ending")]
+    Ending,
+}
+
+impl Fault {
+    /// For `map_err`: what was being done.
+    pub(super) fn failed<E: Into<io::Error>>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
+        move |source| Self::Failed { doing: doing.into(), source: source.into() }
+    }
+}
+
+impl From<Fault> for Status {
+    fn from(fault: Fault) -> Self {
+        let mut text = fault.to_string();
+        let mut cause = fault.source();
+        while let Some(error) = cause {
+            // Writing to a string cannot fail.
+            let _ = write!(text, ": {error}");
+            cause = error.source();
+        }
+        match fault {
+            Fault::Invalid(_) => Self::invalid_argument(text),
+            Fault::Refused(_) => Self::failed_precondition(text),
+            Fault::Failed { .. } => Self::internal(text),
+            Fault::Ending => Self::aborted(text),
+        }
+    }
+}

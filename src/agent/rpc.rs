@@ -1,0 +1,302 @@
+//! The table of calls: each is checked, handed on, and answered. No work is done here.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::fs::Mode;
+use tokio::sync::mpsc;
+use tonic::codegen::tokio_stream::Stream;
+use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::change::{Deed, Host};
+use super::fault::Fault;
+use super::files::owner::Owner;
+use super::files::put::Wanted;
+use super::files::{aside, directory, look, put, remove};
+use super::lock::{Asker, Outcome};
+use super::place::{HostPath, Root};
+use super::{clock, facts, forward, journal, record, run, services, users};
+use crate::proto::agent::agent_server::Agent;
+use crate::proto::agent::lock_reply::Outcome as Told;
+use crate::proto::agent::service_request::Action;
+#[allow(clippy::wildcard_imports, reason = "every call has a request and a reply")]
+use crate::proto::agent::*;
+
+/// Of the messages. Rises when an older client would misread.
+pub(super) const FORMAT: u32 = 1;
+/// The largest file, and room for what is around it.
+pub(super) const MESSAGE_LIMIT: usize = (16 << 20) + (64 << 10);
+const LARGEST_FILE: u64 = 16 << 20;
+/// Answers of a forwarded stream that wait for the client.
+const WAITING: usize = 4;
+/// Who calls is told to others in a line.
+const LONGEST_CALLER: usize = 200;
+
+/// Answers calls.
+#[derive(Debug)]
+pub(super) struct Rpc {
+    host: Arc<Host>,
+    caller: Mutex<String>,
+}
+
+impl Rpc {
+    pub(super) fn new(host: Arc<Host>) -> Self {
+        Self { host, caller: Mutex::default() }
+    }
+
+    fn asker(&self) -> Asker {
+        let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Asker { caller, process: std::process::id(), now: clock::now() }
+    }
+}
+
+fn mode(bits: u32) -> Result<Mode, Fault> {
+    if bits == 0 || bits > 0o7777 {
+        return Err(Fault::Invalid(format!("{bits:o} is no mode of a file")));
+    }
+    Ok(Mode::from_raw_mode(bits))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is what every call returns")]
+fn answer<T>(reply: T) -> Result<Response<T>, Status> {
+    Ok(Response::new(reply))
+}
+
+#[tonic::async_trait]
+impl Agent for Rpc {
+    async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+        let caller = request.into_inner().caller;
+        if caller.is_empty() || caller.len() > LONGEST_CALLER {
+            return Err(Fault::Invalid(format!("who calls has 1 to {LONGEST_CALLER} bytes")).into());
+        }
+        *self.caller.lock().unwrap_or_else(PoisonError::into_inner) = caller;
+        self.host.life.beat();
+        answer(HelloReply {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            format: FORMAT,
+            process: std::process::id(),
+            user: rustix::process::geteuid().as_raw(),
+        })
+    }
+
+    async fn heartbeat(
+        &self,
+        _: Request<HeartbeatRequest>,
+    ) -> Result<Response<HeartbeatReply>, Status> {
+        self.host.life.beat();
+        answer(HeartbeatReply {})
+    }
+
+    async fn facts(&self, request: Request<FactsRequest>) -> Result<Response<FactsReply>, Status> {
+        answer(facts::look(&self.host.root, request.into_inner()).await?)
+    }
+
+    async fn lock(&self, request: Request<LockRequest>) -> Result<Response<LockReply>, Status> {
+        let LockRequest { name, generation } = request.into_inner();
+        let asker = self.asker();
+        if asker.caller.is_empty() {
+            return Err(Fault::Refused("a lock is taken after a hello".to_owned()).into());
+        }
+        let _step = self.host.life.begin()?;
+        let claim = Claim { lock: name, generation };
+        let taken = self.host.blocking(move |it| it.locks.take(&it.root, &claim, &asker)).await?;
+        let outcome = match taken {
+            Outcome::Held(held) => {
+                Told::Held(Claim { lock: held.name.clone(), generation: held.generation })
+            }
+            Outcome::Taken(holder) => Told::Taken(holder),
+            Outcome::Outdated(last) => Told::Outdated(last),
+        };
+        answer(LockReply { outcome: Some(outcome) })
+    }
+
+    async fn unlock(
+        &self,
+        request: Request<UnlockRequest>,
+    ) -> Result<Response<UnlockReply>, Status> {
+        self.host.locks.release(request.into_inner().claim.as_ref())?;
+        answer(UnlockReply {})
+    }
+
+    async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutReply>, Status> {
+        let mut request = request.into_inner();
+        let claim = request.claim.take();
+        let (path, mode) = (HostPath::parse(&request.path)?, mode(request.mode)?);
+        let deed = Deed::new(format!("put {path}"), &request);
+        let work = move |root: &Root| {
+            let owner = Owner::named(root, &request.user, &request.group)?;
+            put::put(&root.place(&path)?, Wanted { content: &request.content, mode, owner })
+        };
+        answer(PutReply { changed: self.host.change_files(claim, deed, work).await? })
+    }
+
+    async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadReply>, Status> {
+        let ReadRequest { path, limit } = request.into_inner();
+        let parsed = HostPath::parse(&path)?;
+        let limit = if limit == 0 { LARGEST_FILE } else { limit.min(LARGEST_FILE) };
+        let work = move |host: &Host| match host.root.find(&parsed)? {
+            Some(place) => look::read(&place, limit),
+            None => Ok((look::describe(&host.root, &path), Vec::new())),
+        };
+        let (file, content) = self.host.blocking(work).await?;
+        answer(ReadReply { file: Some(file), content: content.into() })
+    }
+
+    async fn remove(
+        &self,
+        request: Request<RemoveRequest>,
+    ) -> Result<Response<RemoveReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, path) = (request.claim.take(), HostPath::parse(&request.path)?);
+        let deed = Deed::new(format!("remove {path}"), &request);
+        let work = move |root: &Root| match root.find(&path)? {
+            Some(place) => remove::remove(&place, request.tree),
+            None => Ok(false),
+        };
+        answer(RemoveReply { changed: self.host.change_files(claim, deed, work).await? })
+    }
+
+    async fn move_aside(
+        &self,
+        request: Request<MoveAsideRequest>,
+    ) -> Result<Response<MoveAsideReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, path) = (request.claim.take(), HostPath::parse(&request.path)?);
+        let deed = Deed::new(format!("move {path} aside as {}", request.label), &request);
+        let work = move |root: &Root| match root.find(&path)? {
+            Some(place) => aside::move_aside(&place, &request.label),
+            None => Ok((false, None)),
+        };
+        let (changed, path) = self.host.change_files(claim, deed, work).await?;
+        let path = path.map(|it| it.bytes().to_vec()).unwrap_or_default().into();
+        answer(MoveAsideReply { changed, path })
+    }
+
+    async fn make_directory(
+        &self,
+        request: Request<MakeDirectoryRequest>,
+    ) -> Result<Response<MakeDirectoryReply>, Status> {
+        let mut request = request.into_inner();
+        let claim = request.claim.take();
+        let (path, mode) = (HostPath::parse(&request.path)?, mode(request.mode)?);
+        let deed = Deed::new(format!("make the directory {path}"), &request);
+        let work = move |root: &Root| {
+            let owner = Owner::named(root, &request.user, &request.group)?;
+            if request.parents {
+                directory::make_above(root, &path)?;
+            }
+            directory::make(&root.place(&path)?, mode, owner)
+        };
+        answer(MakeDirectoryReply { changed: self.host.change_files(claim, deed, work).await? })
+    }
+
+    async fn ensure_user(
+        &self,
+        request: Request<EnsureUserRequest>,
+    ) -> Result<Response<EnsureUserReply>, Status> {
+        let mut request = request.into_inner();
+        let claim = request.claim.take();
+        let deed = Deed::new(format!("ensure the user {:?}", request.name), &request);
+        let root = Arc::clone(&self.host.root);
+        let work = async move { users::ensure(&root, &request).await };
+        answer(self.host.change(claim, deed, work).await?)
+    }
+
+    async fn service(
+        &self,
+        request: Request<ServiceRequest>,
+    ) -> Result<Response<ServiceReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, unit) = (request.claim.take(), request.unit.clone());
+        let Ok(action) = Action::try_from(request.action) else {
+            return Err(Fault::Invalid(format!("there is no action {}", request.action)).into());
+        };
+        if action != Action::Look {
+            let deed = Deed::new(format!("{} {unit:?}", action.as_str_name()), &request);
+            let root = Arc::clone(&self.host.root);
+            let ending = self.host.life.ending();
+            let limit = (request.limit > 0).then(|| Duration::from_secs(request.limit.into()));
+            let unit = unit.clone();
+            let work = async move { services::act(&root, action, &unit, limit, ending).await };
+            self.host.change(claim, deed, work).await?;
+        }
+        let units = if action == Action::ReadUnits { vec![] } else { vec![unit] };
+        answer(ServiceReply { unit: services::look(&self.host.root, &units).await?.pop() })
+    }
+
+    async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
+        let mut request = request.into_inner();
+        let claim = request.claim.take();
+        let deed = Deed::new(format!("run {}", request.program().as_str_name()), &request);
+        let (root, ending) = (Arc::clone(&self.host.root), self.host.life.ending());
+        let work = async move { run::run(&root, request, ending).await };
+        answer(self.host.change(claim, deed, work).await?)
+    }
+
+    async fn append_journal(
+        &self,
+        request: Request<AppendJournalRequest>,
+    ) -> Result<Response<AppendJournalReply>, Status> {
+        let AppendJournalRequest { claim, phase, what, digest } = request.into_inner();
+        let _step = self.host.life.begin()?;
+        let held = self.host.locks.claimed(claim.as_ref())?;
+        let entry = JournalEntry {
+            time: clock::now(),
+            lock: held.name.clone(),
+            generation: held.generation,
+            caller: held.caller.clone(),
+            phase,
+            what,
+            digest,
+        };
+        self.host.note(entry).await?;
+        answer(AppendJournalReply {})
+    }
+
+    async fn read_journal(
+        &self,
+        request: Request<ReadJournalRequest>,
+    ) -> Result<Response<ReadJournalReply>, Status> {
+        let ReadJournalRequest { last, lock } = request.into_inner();
+        let last = usize::try_from(last).unwrap_or(usize::MAX);
+        let read = self.host.blocking(move |it| journal::read(&it.root, last, &lock)).await;
+        let (entries, unreadable) = read?;
+        answer(ReadJournalReply { entries, unreadable })
+    }
+
+    async fn put_record(
+        &self,
+        request: Request<PutRecordRequest>,
+    ) -> Result<Response<PutRecordReply>, Status> {
+        let PutRecordRequest { claim, record } = request.into_inner();
+        let Some(record) = record else {
+            return Err(Fault::Invalid("there is no record in the request".to_owned()).into());
+        };
+        let deed = Deed::new(format!("put the record {:?}", record.name), &record);
+        let work = move |root: &Root| record::put_record(root, &record);
+        answer(PutRecordReply { changed: self.host.change_files(claim, deed, work).await? })
+    }
+
+    async fn get_records(
+        &self,
+        request: Request<GetRecordsRequest>,
+    ) -> Result<Response<GetRecordsReply>, Status> {
+        let names = request.into_inner().names;
+        let read = self.host.blocking(move |it| record::get_records(&it.root, &names));
+        answer(GetRecordsReply { records: read.await? })
+    }
+
+    type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;
+
+    async fn forward(
+        &self,
+        request: Request<Streaming<ForwardRequest>>,
+    ) -> Result<Response<Self::ForwardStream>, Status> {
+        let (sender, answers) = mpsc::channel(WAITING);
+        let root = Arc::clone(&self.host.root);
+        tokio::spawn(async move { forward::forward(&root, request.into_inner(), sender).await });
+        answer(Box::pin(ReceiverStream::new(answers)) as Self::ForwardStream)
+    }
+}
