@@ -77,7 +77,9 @@ fn stored_json(raw: Option<&RawState>) -> Result<serde_json::Value, Diagnostic> 
 
 fn fitting(json: &serde_json::Value, schema: &Schema) -> Result<Datum, Diagnostic> {
     decode_state(json, schema.ty()).map_err(|err| {
-        Diagnostic::error("The stored object does not fit the schema", &err).at(err.path().clone())
+        Diagnostic::error("The stored object does not fit the schema", &err)
+            .at(err.path().clone())
+            .hint("Somebody edited the state, or another provider wrote it. Restore it from a backup.")
     })
 }
 
