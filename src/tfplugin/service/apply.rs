@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::{Operation, Shared, exchange, plan::stored};
+use super::{Operation, Shared, exchange};
 use crate::proto::tfplugin6::apply_resource_change;
 use crate::tfplugin::api::{AnyResource, Client, Provider, Saved, Written};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
@@ -78,12 +78,11 @@ impl<P: Provider> Shared<P> {
         } else {
             gate::outcome_breaks(&apply.planned.state, &saved.state)
         };
-        let new_state = stored(&saved.state, &apply.prior, schema, &mut diags, breaches);
-        let new_identity = exchange::write_identity(&saved.identity, identity_schema);
-        let new_identity = new_identity.unwrap_or_else(|breach| {
-            diags.extend(gate::explain(&[breach]));
-            request.planned_identity.clone()
-        });
+        let new_state =
+            exchange::write_stored(&saved.state, &apply.prior, schema, &mut diags, breaches);
+        let sent = request.planned_identity.as_ref();
+        let new_identity =
+            exchange::write_identity_or(sent, &saved.identity, identity_schema, &mut diags);
         Ok(Response {
             new_state: Some(new_state),
             private: saved.private,

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use crate::proto::tfplugin6::{DynamicValue, ResourceIdentityData};
-use crate::tfplugin::diagnostics::Diagnostic;
-use crate::tfplugin::gate::{Breach, Rule};
+use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::gate::{self, Breach, Rule};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Datum;
@@ -21,7 +21,7 @@ pub(super) fn read_identity(data: Option<&ResourceIdentityData>, schema: Option<
     schema.and_then(|schema| wire::decode(value, schema.ty()).ok()).unwrap_or_default()
 }
 
-/// A block for a message. `None` and a breach when it does not have the type of the schema.
+/// A block for a message; a breach when it does not have the type of the schema.
 pub(super) fn write(datum: &Datum, schema: &Schema) -> Result<DynamicValue, Breach> {
     wire::encode(datum, schema.ty())
         .map_err(|err| Breach { path: err.path().clone(), rule: Rule::Conforms })
@@ -38,6 +38,38 @@ pub(super) fn write_identity(
     }
     let identity_data = Some(write(identity, schema)?);
     Ok(Some(ResourceIdentityData { identity_data }))
+}
+
+/// An object to be stored, for a message: what breaks a rule is told and mended.
+pub(super) fn write_stored(
+    saved: &Datum,
+    prior: &Datum,
+    schema: &Schema,
+    diags: &mut Diagnostics,
+    mut breaches: Vec<Breach>,
+) -> DynamicValue {
+    breaches.extend(gate::stored_breaks(&schema.attributes, saved));
+    let as_it_is = write(saved, schema).map_err(|breach| breaches.push(breach)).ok();
+    let written = as_it_is.filter(|_| breaches.is_empty()).unwrap_or_else(|| {
+        let mended = gate::mend(&schema.attributes, saved, prior);
+        // What is mended has the type of the schema.
+        write(&mended, schema).unwrap_or_else(|_| null())
+    });
+    diags.extend(gate::explain(&breaches));
+    written
+}
+
+/// An identity for a message; the one that was sent, and an error, when it breaks a rule.
+pub(super) fn write_identity_or(
+    sent: Option<&ResourceIdentityData>,
+    identity: &Datum,
+    schema: Option<&Schema>,
+    diags: &mut Diagnostics,
+) -> Option<ResourceIdentityData> {
+    write_identity(identity, schema).unwrap_or_else(|breach| {
+        diags.extend(gate::explain(&[breach]));
+        sent.cloned()
+    })
 }
 
 /// The message of a null value. An absent one means the same, but is refused in some places.

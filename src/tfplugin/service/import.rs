@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Shared, exchange, plan::stored};
+use super::{Shared, exchange};
 use crate::proto::tfplugin6::{import_resource_state, move_resource_state};
 use crate::tfplugin::api::{ImportKey, Provider};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
@@ -36,7 +36,8 @@ impl<P: Provider> Shared<P> {
         let found = resource.import(&client, key, &self.look()).await;
         let mut diags = found.diags;
         let Some(object) = found.saved.filter(|_| !diags.has_errors()) else { return Err(diags) };
-        let state = stored(&object.state, &Datum::Null, schema, &mut diags, Vec::new());
+        let state =
+            exchange::write_stored(&object.state, &Datum::Null, schema, &mut diags, Vec::new());
         let identity = exchange::write_identity(&object.identity, identity_schema)
             .map_err(|breach| gate::explain(&[breach]))?;
         let imported = import_resource_state::ImportedResource {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Operation, Shared, exchange};
-use crate::proto::tfplugin6::{DynamicValue, plan_resource_change};
+use crate::proto::tfplugin6::plan_resource_change;
 use crate::tfplugin::api::{AnyResource, Client, Provider, Saved};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
@@ -14,19 +14,22 @@ use crate::tfplugin::{gate, plan};
 type Request = plan_resource_change::Request;
 type Response = plan_resource_change::Response;
 
+/// What stays when nothing could be planned: the prior object, as it was sent.
+pub(super) fn kept(request: &Request, diags: &Diagnostics) -> Response {
+    Response {
+        planned_state: request.prior_state.clone(),
+        planned_private: request.prior_private.clone(),
+        planned_identity: request.prior_identity.clone(),
+        diagnostics: diags.to_proto(),
+        ..Response::default()
+    }
+}
+
 impl<P: Provider> Shared<P> {
     pub(super) async fn plan(self: Arc<Self>, request: Request) -> Response {
-        // Whatever goes wrong, nothing is planned to change.
-        let unchanged = |diags: &Diagnostics| Response {
-            planned_state: request.prior_state.clone(),
-            planned_private: request.prior_private.clone(),
-            planned_identity: request.prior_identity.clone(),
-            diagnostics: diags.to_proto(),
-            ..Response::default()
-        };
         match self.planned(&request).await {
             Ok(response) => response,
-            Err(diags) => unchanged(&diags),
+            Err(diags) => kept(&request, &diags),
         }
     }
 
@@ -146,32 +149,7 @@ fn announce(
 
 /// The plan of a destroy: nothing, with the private data and identity that its apply will need.
 fn destroyed(request: &Request, diags: &Diagnostics) -> Response {
-    Response {
-        planned_state: Some(exchange::null()),
-        planned_private: request.prior_private.clone(),
-        planned_identity: request.prior_identity.clone(),
-        diagnostics: diags.to_proto(),
-        ..Response::default()
-    }
-}
-
-/// Shared with the other operations: a message of an object, or the breach told and mended.
-pub(super) fn stored(
-    saved: &Datum,
-    prior: &Datum,
-    schema: &Schema,
-    diags: &mut Diagnostics,
-    mut breaches: Vec<gate::Breach>,
-) -> DynamicValue {
-    breaches.extend(gate::stored_breaks(&schema.attributes, saved));
-    let as_it_is = exchange::write(saved, schema).map_err(|breach| breaches.push(breach)).ok();
-    let written = as_it_is.filter(|_| breaches.is_empty()).unwrap_or_else(|| {
-        let mended = gate::mend(&schema.attributes, saved, prior);
-        // What is mended has the type of the schema.
-        exchange::write(&mended, schema).unwrap_or_else(|_| exchange::null())
-    });
-    diags.extend(gate::explain(&breaches));
-    written
+    Response { planned_state: Some(exchange::null()), ..kept(request, diags) }
 }
 
 #[cfg(test)]

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Operation, Shared, exchange, plan::stored};
+use super::{Operation, Shared, exchange};
 use crate::proto::tfplugin6::read_resource;
 use crate::tfplugin::api::{Provider, Saved};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
-use crate::tfplugin::gate;
 
 type Request = read_resource::Request;
 type Response = read_resource::Response;
@@ -57,12 +56,12 @@ impl<P: Provider> Shared<P> {
             let new_state = Some(exchange::null());
             return Ok(Response { new_state, diagnostics, ..Response::default() });
         };
-        let new_state = stored(&object.state, &saved.state, schema, &mut seen.diags, Vec::new());
-        let new_identity = exchange::write_identity(&object.identity, identity_schema);
-        let new_identity = new_identity.unwrap_or_else(|breach| {
-            seen.diags.extend(gate::explain(&[breach]));
-            request.current_identity.clone()
-        });
+        let diags = &mut seen.diags;
+        let new_state =
+            exchange::write_stored(&object.state, &saved.state, schema, diags, Vec::new());
+        let sent = request.current_identity.as_ref();
+        let new_identity =
+            exchange::write_identity_or(sent, &object.identity, identity_schema, diags);
         Ok(Response {
             new_state: Some(new_state),
             private: object.private,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, debug, error, error_span};
 
-use super::{Service, Shared, TOKEN, apply, import, read};
+use super::{Service, Shared, TOKEN, apply, import, plan, read};
 use crate::proto::tfplugin6::{self as pb, provider_server};
 use crate::tfplugin::api::Provider;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
@@ -171,14 +171,7 @@ impl<P: Provider> provider_server::Provider for Service<P> {
         let request = request.into_inner();
         let (name, before) = (request.type_name.clone(), request.clone());
         let work = |shared: Arc<Shared<P>>| shared.plan(request);
-        let kept = |diags: Diagnostics| pb::plan_resource_change::Response {
-            planned_state: before.prior_state,
-            planned_private: before.prior_private,
-            planned_identity: before.prior_identity,
-            diagnostics: diags.to_proto(),
-            ..Default::default()
-        };
-        self.call("PlanResourceChange", &name, work, kept).await
+        self.call("PlanResourceChange", &name, work, |diags| plan::kept(&before, &diags)).await
     }
 
     async fn apply_resource_change(
