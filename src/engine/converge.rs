@@ -140,8 +140,9 @@ impl<O, S: Step> Course<O, S> {
             };
             match looked {
                 Ok(Ok(observed)) => return Ok(self.observed.insert(observed)),
-                Ok(Err(source @ HostError::Failed { .. })) => return Err(Stopped::Unseen(source)),
-                Ok(Err(source)) if tries == run.retries => return Err(Stopped::Unseen(source)),
+                Ok(Err(source)) if tries == run.retries || !source.is_transient() => {
+                    return Err(Stopped::Unseen(source));
+                }
                 // To look changes nothing, so whether it ran does not matter.
                 Ok(Err(error)) => {
                     warn!(%error, "cannot look at the hosts, and tries again");
@@ -192,7 +193,7 @@ impl<O, S: Step> Course<O, S> {
                 (self.is_fresh, self.failures, self.waits) = (true, 0, 0);
                 Ok(())
             }
-            Err(source @ HostError::Failed { .. }) => {
+            Err(source) if !source.is_transient() => {
                 Err(Stopped::Host { step: step.to_string(), source })
             }
             Err(source) => {

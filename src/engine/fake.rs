@@ -168,7 +168,7 @@ impl World for Fleet {
             sleep(self.duration / 10).await;
         }
         match self.blind.remove(&(self.looks - 1)) {
-            Some(fault) => Err(fault.error("facts")),
+            Some(fault) => Err(fault.error("tell the facts")),
             None => Ok(self.hosts.clone()),
         }
     }
@@ -195,15 +195,13 @@ impl World for Fleet {
 }
 
 impl Fault {
-    pub(super) fn error(self, command: &str) -> HostError {
-        let (host, command) = ("b".parse().unwrap(), command.to_owned());
+    pub(super) fn error(self, call: &str) -> HostError {
+        let (host, call) = ("b".parse().unwrap(), call.to_owned());
         let source = io::Error::other("connection reset").into();
         match self {
             Self::Unreachable => HostError::Unreachable { host, source },
-            Self::Failed => {
-                HostError::Failed { host, command, status: 1, stderr: "no space left".to_owned() }
-            }
-            Self::Lost { .. } => HostError::Interrupted { host, command, source },
+            Self::Failed => HostError::Failed { host, call, reason: "no space left".to_owned() },
+            Self::Lost { .. } => HostError::Interrupted { host, call, source },
         }
     }
 }

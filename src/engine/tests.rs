@@ -152,11 +152,11 @@ async fn each_kind_of_failure_is_met_in_its_own_way() {
     };
     check(Fault::Unreachable, 3, "done", 5).await;
     check(Fault::Unreachable, 9, "cannot join a: b: cannot be reached", 4).await;
-    let failed = "cannot join a: b: `join a` exited with status 1: no space left";
+    let failed = "cannot join a: b: cannot join a: no space left";
     check(Fault::Failed, 1, failed, 1).await;
     check(Fault::Lost { has_happened: true }, 1, "done", 2).await;
     check(Fault::Lost { has_happened: false }, 3, "done", 5).await;
-    let lost = "cannot join a: b: lost the connection while `join a` ran";
+    let lost = "cannot join a: b: lost the connection, having asked it to join a";
     check(Fault::Lost { has_happened: false }, 9, lost, 4).await;
 }
 
@@ -211,7 +211,7 @@ async fn hosts_that_cannot_be_looked_at_are_tried_again_and_nothing_is_done_mean
     check(Fault::Unreachable, 3, "done").await;
     check(Fault::Lost { has_happened: true }, 3, "done").await;
     check(Fault::Unreachable, 9, "cannot look at the hosts: b: cannot be reached").await;
-    let failed = "cannot look at the hosts: b: `facts` exited with status 1: no space left";
+    let failed = "cannot look at the hosts: b: cannot tell the facts: no space left";
     check(Fault::Failed, 1, failed).await;
 }
 

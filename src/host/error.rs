@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::HostName;
+use super::{ConnectError, HostName};
 
 /// What a connection failed of, whatever carries it.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -22,24 +22,22 @@ pub enum HostError {
         source: Cause,
     },
     /// It ran and refused: trying again gives the same answer.
-    #[error("{host}: `{command}` exited with status {status}{}", said(stderr))]
+    #[error("{host}: cannot {call}: {reason}")]
     Failed {
         /// The host.
         host: HostName,
-        /// What ran, without secrets.
-        command: String,
-        /// Its exit status.
-        status: i32,
-        /// What it said.
-        stderr: String,
+        /// What was asked for, without secrets, in the imperative: "put /etc/etcd.conf".
+        call: String,
+        /// What the host said.
+        reason: String,
     },
     /// The connection broke midway: it may have happened. Observe before anything else.
-    #[error("{host}: lost the connection while `{command}` ran")]
+    #[error("{host}: lost the connection, having asked it to {call}")]
     Interrupted {
         /// The host.
         host: HostName,
-        /// What ran, without secrets.
-        command: String,
+        /// What was asked for.
+        call: String,
         /// What the connection broke of.
         source: Cause,
     },
@@ -54,13 +52,16 @@ impl HostError {
             | Self::Interrupted { host, .. } => host,
         }
     }
-}
 
-/// What a program wrote to stderr, as the end of a sentence.
-fn said(stderr: &str) -> String {
-    match stderr.trim() {
-        "" => String::new(),
-        text => format!(": {text}"),
+    /// Whether trying again may help, having looked again where it may have happened.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => {
+                source.downcast_ref().is_none_or(ConnectError::is_transient)
+            }
+            Self::Failed { .. } => false,
+            Self::Interrupted { .. } => true,
+        }
     }
 }
 
@@ -80,32 +81,36 @@ mod tests {
     fn a_text_names_the_host_and_leaves_the_cause_to_its_source() {
         let host: HostName = "b".parse().unwrap();
         let cause = || io::Error::other("connection reset").into();
-        let command = "systemctl start etcd".to_owned();
-        let failed = |stderr: &str| HostError::Failed {
-            host: host.clone(),
-            command: command.clone(),
-            status: 1,
-            stderr: stderr.to_owned(),
-        };
+        let call = "start etcd.service".to_owned();
         check(
             &HostError::Unreachable { host: host.clone(), source: cause() },
             "b: cannot be reached",
             Some("connection reset"),
         );
         check(
-            &failed("no such unit\n"),
-            "b: `systemctl start etcd` exited with status 1: no such unit",
+            &HostError::Failed {
+                host: host.clone(),
+                call: call.clone(),
+                reason: "no such unit".to_owned(),
+            },
+            "b: cannot start etcd.service: no such unit",
             None,
         );
-        check(&failed(""), "b: `systemctl start etcd` exited with status 1", None);
         check(
-            &HostError::Interrupted {
-                host: host.clone(),
-                command: command.clone(),
-                source: cause(),
-            },
-            "b: lost the connection while `systemctl start etcd` ran",
+            &HostError::Interrupted { host, call, source: cause() },
+            "b: lost the connection, having asked it to start etcd.service",
             Some("connection reset"),
         );
+    }
+
+    #[test]
+    fn a_host_that_will_not_have_us_is_not_asked_again() {
+        let check = |source: Cause, expected| {
+            let error = HostError::Unreachable { host: "b".parse().unwrap(), source };
+            assert_eq!(error.is_transient(), expected, "{error:?}");
+        };
+        check(Box::new(ConnectError::Refused("its key has changed".to_owned())), false);
+        check(Box::new(ConnectError::Silent { what: "no answer".to_owned(), source: None }), true);
+        check(io::Error::other("reset").into(), true);
     }
 }

@@ -1,7 +1,25 @@
 //! What the provider says to a host, and how that can fail.
+//!
+//! [`Hosts`] keeps one connection to each [`Target`] for the whole process; [`Host`] is such a connection, with the calls
+//! that change nothing; [`Locked`] has those that do. [`Lease`] keeps a host locked over the loss of a connection.
 
+mod channel;
+mod client;
+mod connect;
 mod error;
+pub mod fake;
+mod lease;
+mod local;
+mod locked;
 mod name;
+mod pool;
 
+pub use self::client::Host;
+pub use self::connect::{ConnectError, Stream};
 pub use self::error::{Cause, HostError};
+pub use self::lease::Lease;
+pub use self::locked::{File, Locked};
 pub use self::name::{HostName, HostNameError};
+pub use self::pool::{Hosts, Patience, Target, Way};
+/// The messages of `proto/agent.proto`.
+pub use crate::proto::agent as messages;

@@ -1,0 +1,308 @@
+//! The calls of `proto/agent.proto`, answered from memory.
+
+use std::future::pending;
+use std::pin::Pin;
+
+use tokio_util::sync::CancellationToken;
+use tonic::codegen::tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::state::{Entry, State};
+use super::{Failure, FakeHost};
+use crate::proto::agent::agent_server::Agent;
+use crate::proto::agent::file::Kind;
+use crate::proto::agent::lock_reply::Outcome;
+use crate::proto::agent::service_request::Action;
+#[allow(clippy::wildcard_imports, reason = "every call has a request and a reply")]
+use crate::proto::agent::*;
+
+/// One connection.
+pub(super) struct Calls {
+    host: FakeHost,
+    ends: CancellationToken,
+}
+
+impl Calls {
+    pub(super) fn new(host: FakeHost, ends: CancellationToken) -> Self {
+        Self { host, ends }
+    }
+
+    /// A call that changes something: it may be the one that fails.
+    async fn change<T>(
+        &self,
+        claim: Option<Claim>,
+        line: String,
+        work: impl FnOnce(&mut State) -> Result<T, Status>,
+    ) -> Result<Response<T>, Status> {
+        let outcome = {
+            let mut state = self.host.state();
+            state.admit(claim.as_ref())?;
+            let failure = match state.failure.take() {
+                Some((0, failure)) => Some(failure),
+                Some((left, failure)) => {
+                    state.failure = Some((left - 1, failure));
+                    None
+                }
+                None => None,
+            };
+            match failure {
+                Some(Failure::LostBefore) => None,
+                Some(Failure::Refused(text)) => return Err(Status::internal(text)),
+                after => {
+                    state.transcript.push(line);
+                    let done = work(&mut state);
+                    if after.is_some() { None } else { Some(done) }
+                }
+            }
+        };
+        let Some(done) = outcome else {
+            self.ends.cancel();
+            return pending().await;
+        };
+        done.map(Response::new)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn owner(user: &str, group: &str) -> String {
+    if user.is_empty() && group.is_empty() { String::new() } else { format!(" {user}:{group}") }
+}
+
+#[tonic::async_trait]
+impl Agent for Calls {
+    async fn hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+        let version = "fake".to_owned();
+        Ok(Response::new(HelloReply { version, format: 1, process: 1, user: 0 }))
+    }
+
+    async fn heartbeat(
+        &self,
+        _: Request<HeartbeatRequest>,
+    ) -> Result<Response<HeartbeatReply>, Status> {
+        Ok(Response::new(HeartbeatReply {}))
+    }
+
+    async fn facts(&self, request: Request<FactsRequest>) -> Result<Response<FactsReply>, Status> {
+        let (request, state) = (request.into_inner(), self.host.state());
+        let disk = |path| Disk { path, total: 1 << 40, available: 1 << 39, error: String::new() };
+        Ok(Response::new(FactsReply {
+            architecture: "x86_64".to_owned(),
+            machine_id: state.machine.clone(),
+            boot_id: state.machine.clone(),
+            systemd: true,
+            disks: request.disks.into_iter().map(disk).collect(),
+            units: request.units.iter().map(|it| state.unit(it)).collect(),
+            files: request.files.iter().map(|it| state.file(it)).collect(),
+            ..FactsReply::default()
+        }))
+    }
+
+    async fn lock(&self, request: Request<LockRequest>) -> Result<Response<LockReply>, Status> {
+        let (LockRequest { name, generation }, mut state) =
+            (request.into_inner(), self.host.state());
+        let last = state.generations.get(&name).copied().unwrap_or_default();
+        if generation != 0 && generation < last {
+            return Ok(Response::new(LockReply { outcome: Some(Outcome::Outdated(last)) }));
+        }
+        let generation = if generation == 0 { last + 1 } else { generation };
+        state.generations.insert(name.clone(), generation);
+        state.held.insert(name.clone());
+        let held = Outcome::Held(Claim { lock: name, generation });
+        Ok(Response::new(LockReply { outcome: Some(held) }))
+    }
+
+    async fn unlock(
+        &self,
+        request: Request<UnlockRequest>,
+    ) -> Result<Response<UnlockReply>, Status> {
+        let claim = request.into_inner().claim.unwrap_or_default();
+        self.host.state().held.remove(&claim.lock);
+        Ok(Response::new(UnlockReply {}))
+    }
+
+    async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutReply>, Status> {
+        let PutRequest { claim, path, content, mode, user, group } = request.into_inner();
+        let path = text(&path);
+        let line = format!("put {path} {mode:o}{} {} bytes", owner(&user, &group), content.len());
+        self.change(claim, line, |state| {
+            let entry = Entry { content: content.to_vec(), mode, is_directory: false };
+            let before = state.files.insert(path, entry);
+            let changed = before.is_none_or(|it| it.content != content || it.mode != mode);
+            Ok(PutReply { changed })
+        })
+        .await
+    }
+
+    async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadReply>, Status> {
+        let (path, state) = (request.into_inner().path, self.host.state());
+        let file = state.file(&path);
+        if file.kind() == Kind::Directory {
+            return Err(Status::failed_precondition("it is a directory"));
+        }
+        let content = state.files.get(&text(&path)).map(|it| it.content.clone());
+        let content = content.unwrap_or_default().into();
+        Ok(Response::new(ReadReply { file: Some(file), content }))
+    }
+
+    async fn remove(
+        &self,
+        request: Request<RemoveRequest>,
+    ) -> Result<Response<RemoveReply>, Status> {
+        let RemoveRequest { claim, path, tree } = request.into_inner();
+        let path = text(&path);
+        self.change(claim, format!("remove {path}"), |state| {
+            let below = format!("{path}/");
+            if !tree && state.files.keys().any(|it| it.starts_with(&below)) {
+                return Err(Status::failed_precondition(format!("{path} is not empty")));
+            }
+            let before = state.files.len();
+            state.files.retain(|it, _| *it != path && !it.starts_with(&below));
+            Ok(RemoveReply { changed: state.files.len() < before })
+        })
+        .await
+    }
+
+    async fn move_aside(
+        &self,
+        request: Request<MoveAsideRequest>,
+    ) -> Result<Response<MoveAsideReply>, Status> {
+        let MoveAsideRequest { claim, path, label } = request.into_inner();
+        let path = text(&path);
+        self.change(claim, format!("move {path} aside"), |state| {
+            let (goal, below) = (format!("{path}.aside-{label}"), format!("{path}/"));
+            let moved: Vec<_> = state.files.keys().cloned().collect();
+            let moved: Vec<_> =
+                moved.into_iter().filter(|it| *it == path || it.starts_with(&below)).collect();
+            for name in &moved {
+                if let Some(entry) = state.files.remove(name) {
+                    state.files.insert(format!("{goal}{}", &name[path.len()..]), entry);
+                }
+            }
+            let changed = !moved.is_empty();
+            let is_there = changed || state.files.contains_key(&goal);
+            let path = if is_there { goal } else { String::new() };
+            Ok(MoveAsideReply { changed, path: path.into() })
+        })
+        .await
+    }
+
+    async fn make_directory(
+        &self,
+        request: Request<MakeDirectoryRequest>,
+    ) -> Result<Response<MakeDirectoryReply>, Status> {
+        let MakeDirectoryRequest { claim, path, mode, user, group, .. } = request.into_inner();
+        let path = text(&path);
+        let line = format!("make the directory {path} {mode:o}{}", owner(&user, &group));
+        self.change(claim, line, |state| {
+            let entry = Entry { content: Vec::new(), mode, is_directory: true };
+            let before = state.files.insert(path, entry);
+            Ok(MakeDirectoryReply { changed: before.is_none_or(|it| it.mode != mode) })
+        })
+        .await
+    }
+
+    async fn ensure_user(
+        &self,
+        request: Request<EnsureUserRequest>,
+    ) -> Result<Response<EnsureUserReply>, Status> {
+        let EnsureUserRequest { claim, name, .. } = request.into_inner();
+        self.change(claim, format!("ensure the user {name}"), |_| {
+            Ok(EnsureUserReply { changed: false, user: 900, group: 900 })
+        })
+        .await
+    }
+
+    async fn service(
+        &self,
+        request: Request<ServiceRequest>,
+    ) -> Result<Response<ServiceReply>, Status> {
+        let request = request.into_inner();
+        let action = request.action();
+        if action == Action::Look {
+            let unit = Some(self.host.state().unit(&request.unit));
+            return Ok(Response::new(ServiceReply { unit }));
+        }
+        let verb = action.as_str_name().to_lowercase().replace('_', " ");
+        let line = format!("{verb} {}", request.unit).trim_end().to_owned();
+        self.change(request.claim, line, |state| {
+            if action == Action::ReadUnits {
+                return Ok(ServiceReply { unit: None });
+            }
+            state.act(action, &request.unit)?;
+            Ok(ServiceReply { unit: Some(state.unit(&request.unit)) })
+        })
+        .await
+    }
+
+    async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
+        let request = request.into_inner();
+        let line = format!("run {}", request.program().as_str_name().to_lowercase());
+        let ended = RunReply { end: Some(run_reply::End::Status(0)), ..RunReply::default() };
+        self.change(request.claim, line, |_| Ok(ended)).await
+    }
+
+    async fn append_journal(
+        &self,
+        request: Request<AppendJournalRequest>,
+    ) -> Result<Response<AppendJournalReply>, Status> {
+        let AppendJournalRequest { claim, phase, what, digest } = request.into_inner();
+        let claim = claim.unwrap_or_default();
+        let entry = JournalEntry {
+            lock: claim.lock,
+            generation: claim.generation,
+            phase,
+            what,
+            digest,
+            ..JournalEntry::default()
+        };
+        self.host.state().journal.push(entry);
+        Ok(Response::new(AppendJournalReply {}))
+    }
+
+    async fn read_journal(
+        &self,
+        request: Request<ReadJournalRequest>,
+    ) -> Result<Response<ReadJournalReply>, Status> {
+        let lock = request.into_inner().lock;
+        let state = self.host.state();
+        let is_asked = |it: &&JournalEntry| lock.is_empty() || it.lock == lock;
+        let entries = state.journal.iter().filter(is_asked).cloned().collect();
+        Ok(Response::new(ReadJournalReply { entries, unreadable: 0 }))
+    }
+
+    async fn put_record(
+        &self,
+        request: Request<PutRecordRequest>,
+    ) -> Result<Response<PutRecordReply>, Status> {
+        let PutRecordRequest { claim, record } = request.into_inner();
+        let record = record.unwrap_or_default();
+        self.change(claim, format!("put the record {}", record.name), |state| {
+            let before = state.records.insert(record.name.clone(), record.clone());
+            Ok(PutRecordReply { changed: before != Some(record) })
+        })
+        .await
+    }
+
+    async fn get_records(
+        &self,
+        request: Request<GetRecordsRequest>,
+    ) -> Result<Response<GetRecordsReply>, Status> {
+        let names = request.into_inner().names;
+        let state = self.host.state();
+        let is_asked = |it: &&Record| names.is_empty() || names.contains(&it.name);
+        let records = state.records.values().filter(is_asked).cloned().collect();
+        Ok(Response::new(GetRecordsReply { records }))
+    }
+
+    type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;
+
+    async fn forward(
+        &self,
+        _: Request<Streaming<ForwardRequest>>,
+    ) -> Result<Response<Self::ForwardStream>, Status> {
+        Err(Status::failed_precondition("a host in memory has no sockets"))
+    }
+}

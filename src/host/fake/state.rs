@@ -1,0 +1,141 @@
+//! What is on a host in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::Failure;
+use crate::proto::agent::file::Kind;
+use crate::proto::agent::service_request::Action;
+use crate::proto::agent::{self, Claim, JournalEntry, Record};
+
+/// Where unit files lie.
+const UNITS: &str = "/etc/systemd/system";
+
+/// Everything.
+pub(super) struct State {
+    pub(super) machine: String,
+    pub(super) files: BTreeMap<String, Entry>,
+    pub(super) units: BTreeMap<String, Unit>,
+    pub(super) records: BTreeMap<String, Record>,
+    /// The last number of each lock.
+    pub(super) generations: BTreeMap<String, u64>,
+    /// The locks of the present connection.
+    pub(super) held: BTreeSet<String>,
+    pub(super) journal: Vec<JournalEntry>,
+    pub(super) transcript: Vec<String>,
+    pub(super) failure: Option<(usize, Failure)>,
+    pub(super) is_silent: bool,
+    pub(super) connection: CancellationToken,
+}
+
+/// A file or a directory.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) content: Vec<u8>,
+    pub(super) mode: u32,
+    pub(super) is_directory: bool,
+}
+
+/// A service.
+#[derive(Clone, Default)]
+pub(super) struct Unit {
+    pub(super) is_active: bool,
+    pub(super) is_enabled: bool,
+    /// The unit file as it was when it was started.
+    read: Vec<u8>,
+    starts: u32,
+}
+
+impl State {
+    pub(super) fn new(machine: &str) -> Self {
+        Self {
+            machine: machine.to_owned(),
+            files: BTreeMap::new(),
+            units: BTreeMap::new(),
+            records: BTreeMap::new(),
+            generations: BTreeMap::new(),
+            held: BTreeSet::new(),
+            journal: Vec::new(),
+            transcript: Vec::new(),
+            failure: None,
+            is_silent: false,
+            connection: CancellationToken::new(),
+        }
+    }
+
+    pub(super) fn edit(&mut self, path: &str, content: &[u8]) {
+        let entry = Entry { content: content.to_vec(), mode: 0o644, is_directory: false };
+        self.files.insert(path.to_owned(), entry);
+    }
+
+    /// As the agent: the lock is held, and by this run.
+    pub(super) fn admit(&self, claim: Option<&Claim>) -> Result<(), Status> {
+        let Some(claim) = claim else {
+            return Err(Status::invalid_argument("the call shows no lock"));
+        };
+        let is_held = self.held.contains(&claim.lock);
+        if is_held && self.generations.get(&claim.lock) == Some(&claim.generation) {
+            return Ok(());
+        }
+        Err(Status::failed_precondition(format!("the lock {:?} is not held", claim.lock)))
+    }
+
+    pub(super) fn file(&self, path: &[u8]) -> agent::File {
+        let path = String::from_utf8_lossy(path).into_owned();
+        let mut file = agent::File { path: path.clone().into(), ..agent::File::default() };
+        match self.files.get(&path) {
+            None => file.set_kind(Kind::Absent),
+            Some(entry) if entry.is_directory => file.set_kind(Kind::Directory),
+            Some(entry) => {
+                file.set_kind(Kind::Regular);
+                file.size = entry.content.len() as u64;
+                file.digest = Sha256::digest(&entry.content).to_vec().into();
+            }
+        }
+        file.mode = self.files.get(&path).map_or(0, |it| it.mode);
+        file
+    }
+
+    pub(super) fn unit(&self, name: &str) -> agent::Unit {
+        let text = self.files.get(&format!("{UNITS}/{name}"));
+        let unit = self.units.get(name).cloned().unwrap_or_default();
+        let word = |is: bool, yes: &str, no: &str| if is { yes } else { no }.to_owned();
+        agent::Unit {
+            name: name.to_owned(),
+            load: word(text.is_some(), "loaded", "not-found"),
+            active: word(unit.is_active, "active", "inactive"),
+            sub: word(unit.is_active, "running", "dead"),
+            enabled: word(unit.is_enabled, "enabled", "disabled"),
+            process: if unit.is_active { 1000 + unit.starts } else { 0 },
+            restarts: 0,
+            stale: unit.is_active && text.is_some_and(|it| it.content != unit.read),
+        }
+    }
+
+    pub(super) fn act(&mut self, action: Action, name: &str) -> Result<(), Status> {
+        let text = self.files.get(&format!("{UNITS}/{name}")).map(|it| it.content.clone());
+        let unit = self.units.entry(name.to_owned()).or_default();
+        match action {
+            Action::Start | Action::Restart | Action::Enable if text.is_none() => {
+                return Err(Status::failed_precondition(format!("Unit {name} not found.")));
+            }
+            Action::Start if unit.is_active => {}
+            Action::Start | Action::Restart => {
+                unit.is_active = true;
+                unit.starts += 1;
+                unit.read = text.unwrap_or_default();
+            }
+            Action::Stop => unit.is_active = false,
+            Action::Enable => unit.is_enabled = true,
+            Action::Disable | Action::Mask => unit.is_enabled = false,
+            Action::Reload if !unit.is_active => {
+                return Err(Status::failed_precondition(format!("{name} is not active")));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! A host that stays locked for a whole run, also when the connection is lost meanwhile.
+#![expect(clippy::disallowed_methods, reason = "waits for the lock of a connection that was lost")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::locked::Asked;
+use super::{Host, HostError, Hosts, Locked, Patience, Target};
+
+/// An agent whose client is gone ends its step and then itself, 30 s after the last heartbeat at the latest.
+const LINGER: Duration = Duration::from_secs(40);
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A host, its lock, and the number of the run that holds it.
+#[derive(Debug)]
+pub struct Lease {
+    hosts: Arc<Hosts>,
+    target: Target,
+    lock: String,
+    generation: u64,
+    held: Option<Locked>,
+}
+
+impl Lease {
+    /// For a new run; nothing is locked yet.
+    pub fn new(hosts: Arc<Hosts>, target: Target, lock: String) -> Self {
+        Self { hosts, target, lock, generation: 0, held: None }
+    }
+
+    /// Where it leads.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The host, locked by this run. After a loss of the connection this waits until what was asked for over the old one
+    /// has come to its end: the host keeps the lock until then.
+    ///
+    /// # Errors
+    /// The host cannot be reached, or another run has the lock, or has had it since.
+    pub async fn locked(&mut self, patience: Patience) -> Result<Locked, HostError> {
+        let host = self.hosts.connect(&self.target, patience).await?;
+        if let Some(held) = self.held.as_ref().filter(|it| it.is_same(&host)) {
+            return Ok(held.clone());
+        }
+        let held = if self.generation == 0 {
+            host.lock(&self.lock, 0).await?
+        } else {
+            self.again(&host).await?
+        };
+        self.generation = held.generation();
+        Ok(self.held.insert(held).clone())
+    }
+
+    async fn again(&self, host: &Host) -> Result<Locked, HostError> {
+        let until = Instant::now() + LINGER;
+        loop {
+            match host.ask_lock(&self.lock, self.generation).await? {
+                Asked::Held(locked) => return Ok(locked),
+                Asked::Taken(holder)
+                    if holder.caller == self.hosts.caller() && Instant::now() < until =>
+                {
+                    sleep(PAUSE).await;
+                }
+                _ => return host.lock(&self.lock, self.generation).await,
+            }
+        }
+    }
+
+    /// Gives the lock back, if the connection still stands; otherwise it is gone anyway.
+    pub async fn release(&mut self) {
+        if let Some(held) = self.held.take()
+            && let Err(error) = held.release().await
+        {
+            tracing::debug!(%error, "the lock ends with the connection");
+        }
+    }
+}
