@@ -104,6 +104,10 @@ impl Agent for Calls {
         let (LockRequest { name, generation }, mut state) =
             (request.into_inner(), self.host.state());
         let last = state.generations.get(&name).copied().unwrap_or_default();
+        if let Some(caller) = state.taken.get(&name).cloned() {
+            let holder = Holder { caller, generation: last, process: 1, since: 0 };
+            return Ok(Response::new(LockReply { outcome: Some(Outcome::Taken(holder)) }));
+        }
         if generation != 0 && generation < last {
             return Ok(Response::new(LockReply { outcome: Some(Outcome::Outdated(last)) }));
         }
