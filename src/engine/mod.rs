@@ -10,6 +10,7 @@ mod converge;
 mod fleet;
 mod forecast;
 pub mod lock;
+pub mod preflight;
 pub mod record;
 mod stopped;
 mod world;

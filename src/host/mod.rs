@@ -14,7 +14,7 @@ mod locked;
 mod name;
 mod pool;
 
-pub use self::client::Host;
+pub use self::client::{Facts, Host};
 pub use self::connect::{ConnectError, Stream};
 pub use self::error::{Cause, HostError};
 pub use self::lease::Lease;

@@ -25,6 +25,8 @@ pub(super) fn look() -> Result<FactsReply, Fault> {
         machine_id: optional("/etc/machine-id")?.trim().to_owned(),
         boot_id: read("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
         memory: Some(memory(&read("/proc/meminfo")?)),
+        user: rustix::process::geteuid().as_raw(),
+        selinux: selinux(&optional("/sys/fs/selinux/enforce")?).to_owned(),
         processors: available_parallelism().map_or(1, |it| u32::try_from(it.get()).unwrap_or(1)),
         ..FactsReply::default()
     })
@@ -57,6 +59,14 @@ fn operating_system(text: &str) -> OperatingSystem {
     }
 }
 
+fn selinux(enforce: &str) -> &'static str {
+    match enforce.trim() {
+        "" => "",
+        "0" => "permissive",
+        _ => "enforcing",
+    }
+}
+
 fn memory(text: &str) -> Memory {
     let value = |name: &str| {
         let line = text.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(':'));
@@ -84,6 +94,11 @@ mod tests {
     fn the_memory_file() {
         let text = "MemTotal:       16 kB\nMemFree:   1 kB\nMemAvailable:    8 kB\n";
         assert_eq!(memory(text), Memory { total: 16384, available: 8192 });
+    }
+
+    #[test]
+    fn the_file_of_selinux() {
+        assert_eq!(["", "0", "1"].map(selinux), ["", "permissive", "enforcing"]);
     }
 
     #[test]
