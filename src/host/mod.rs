@@ -8,6 +8,7 @@ mod client;
 mod connect;
 mod error;
 pub mod fake;
+mod forward;
 mod lease;
 mod local;
 mod locked;
