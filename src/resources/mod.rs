@@ -2,6 +2,9 @@
 //!
 //! The list is empty for now: the plugin layer comes first, the resources follow.
 
+mod explain;
+
+pub use self::explain::{explain, run};
 use crate::model;
 use crate::tfplugin::api::{Context, Provider, Registry};
 use crate::tfplugin::diagnostics::Diagnostics;
