@@ -55,11 +55,15 @@ async fn a_local_host_is_a_directory() {
     let root = folder.path().join("made/by/the/provider");
     let hosts = hosts("anna@desk, process 1");
     let mut lease = Lease::new(Arc::clone(&hosts), target(&root), "x".to_owned());
-    let host = lease.locked(Patience::Once).await.unwrap();
+    let missing = lease.locked(Patience::Once).await.unwrap_err();
+    assert!(matches!(missing, HostError::Unreachable { .. }) && missing.is_transient());
+    assert!(!folder.path().join("made").exists());
+    let host = lease.locked(Patience::Boot(tokio::time::Instant::now())).await.unwrap();
     assert!(host.put(file("/hello", b"\0\xff")).await.unwrap());
     assert_eq!(fs::read(root.join("hello")).unwrap(), b"\0\xff");
     let seen = host.facts(facts("/hello")).await.unwrap();
     assert_eq!((seen.files[0].kind(), seen.files[0].size, seen.ahead), (Kind::Regular, 2, 0));
+    assert_eq!(seen.machine_id.len(), 32);
     // One agent, whoever asks.
     hosts.connect(&target(&root), Patience::Once).await.unwrap();
     assert_eq!(agents(&root).len(), 1);

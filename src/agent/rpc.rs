@@ -17,7 +17,7 @@ use super::files::put::Wanted;
 use super::files::{aside, directory, look, put, remove};
 use super::lock::{Asker, Outcome};
 use super::place::{HostPath, Root};
-use super::{clock, facts, forward, journal, record, run, services, users};
+use super::{clock, facts, forward, journal, machine, record, run, services, users};
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::lock_reply::Outcome as Told;
 use crate::proto::agent::service_request::Action;
@@ -101,7 +101,11 @@ impl Agent for Rpc {
         }
         let _step = self.host.life.begin()?;
         let claim = Claim { lock: name, generation };
-        let taken = self.host.blocking(move |it| it.locks.take(&it.root, &claim, &asker)).await?;
+        let take = move |it: &Host| {
+            machine::ensure(&it.root)?;
+            it.locks.take(&it.root, &claim, &asker)
+        };
+        let taken = self.host.blocking(take).await?;
         let outcome = match taken {
             Outcome::Held(held) => {
                 Told::Held(Claim { lock: held.name.clone(), generation: held.generation })
