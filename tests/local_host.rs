@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
-use terraform_provider_ha::host::messages::FactsRequest;
 use terraform_provider_ha::host::messages::file::Kind;
+use terraform_provider_ha::host::messages::{FactsRequest, Record};
 use terraform_provider_ha::host::{
     ConnectError, File, HostError, Hosts, Lease, Patience, Target, Way,
 };
@@ -67,6 +67,14 @@ async fn a_local_host_is_a_directory() {
     // One agent, whoever asks.
     hosts.connect(&target(&root), Patience::Once).await.unwrap();
     assert_eq!(agents(&root).len(), 1);
+
+    let record = Record { name: "trial".to_owned(), format: 1, content: "x".into() };
+    assert!(host.put_record(record.clone()).await.unwrap());
+    assert_eq!(host.records(&["trial", "other"]).await.unwrap(), [record]);
+    for is_there in [true, false] {
+        assert_eq!(host.remove_record("trial").await.unwrap(), is_there);
+    }
+    assert_eq!(host.records(&[]).await.unwrap(), []);
 
     let error = host.put(file("relative", b"")).await.unwrap_err();
     assert_eq!(error.to_string(), "a: cannot put relative: the path relative is not absolute");

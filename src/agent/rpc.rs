@@ -283,6 +283,16 @@ impl Agent for Rpc {
         answer(PutRecordReply { changed: self.host.change_files(claim, deed, work).await? })
     }
 
+    async fn remove_record(
+        &self,
+        request: Request<RemoveRecordRequest>,
+    ) -> Result<Response<RemoveRecordReply>, Status> {
+        let RemoveRecordRequest { claim, name } = request.into_inner();
+        let deed = Deed::new(format!("remove the record {name:?}"), &name);
+        let work = move |root: &Root| record::remove_record(root, &name);
+        answer(RemoveRecordReply { changed: self.host.change_files(claim, deed, work).await? })
+    }
+
     async fn get_records(
         &self,
         request: Request<GetRecordsRequest>,

@@ -290,6 +290,17 @@ impl Agent for Calls {
         .await
     }
 
+    async fn remove_record(
+        &self,
+        request: Request<RemoveRecordRequest>,
+    ) -> Result<Response<RemoveRecordReply>, Status> {
+        let RemoveRecordRequest { claim, name } = request.into_inner();
+        self.change(claim, format!("remove the record {name}"), |state| {
+            Ok(RemoveRecordReply { changed: state.records.remove(&name).is_some() })
+        })
+        .await
+    }
+
     async fn get_records(
         &self,
         request: Request<GetRecordsRequest>,
