@@ -9,7 +9,6 @@
 
 #[cfg(feature = "agent")]
 pub mod agent;
-#[cfg(feature = "provider")]
 pub mod domain;
 #[cfg(feature = "provider")]
 pub mod engine;

@@ -1,7 +1,7 @@
 //! What runs on a host: a small program that the provider starts there and speaks to over its standard input and output.
 //!
-//! `proto/agent.proto` is the whole list of what it can do. It listens on no port, keeps nothing running, and ends with
-//! its client; so do its locks. Each call that changes something shows a lock, is noted in a journal before and after,
+//! `proto/agent.proto` is the whole list of what it can do. It listens on no port, and ends with its client; so do its
+//! locks. What it leaves running are services: under systemd, or each under a process of `supervise`. Each call that changes something shows a lock, is noted in a journal before and after,
 //! and goes on to its end even when the client is gone.
 //!
 //! Reading order: `serve` brings it up and ends it; `rpc` is the table of calls; `change` is what all mutating calls
@@ -29,6 +29,7 @@ mod serve;
 mod services;
 mod state;
 mod stdio;
+mod supervise;
 mod users;
 
 pub use serve::run;

@@ -230,6 +230,12 @@ impl Agent for Rpc {
         answer(ServiceReply { unit: services::look(&self.host.root, &units).await?.pop() })
     }
 
+    async fn logs(&self, request: Request<LogsRequest>) -> Result<Response<LogsReply>, Status> {
+        let LogsRequest { unit, lines } = request.into_inner();
+        let text = services::logs(&self.host.root, &unit, lines).await?;
+        answer(LogsReply { text: text.into() })
+    }
+
     async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
         let mut request = request.into_inner();
         let claim = request.claim.take();

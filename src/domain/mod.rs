@@ -1,7 +1,11 @@
 //! Pure: facts in, decisions out. Nothing here awaits, reads a clock or meets a host.
 //!
 //! Each topic has a `Desired`, an `Observed`, a `Step`, a `Refusal` and a planner `next`. Here is what they share.
+//! [`service`] is shared with the agent too.
 
+pub mod service;
+#[cfg(feature = "provider")]
 mod step;
 
+#[cfg(feature = "provider")]
 pub use self::step::{Kind, Next, Step};

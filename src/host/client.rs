@@ -17,7 +17,7 @@ use tracing::debug;
 use super::channel::{Broken, Channel, broken};
 use super::connect::{ConnectError, Stream};
 use super::messages::{
-    FactsReply, FactsRequest, GetRecordsRequest, HeartbeatRequest, HelloRequest, JournalEntry,
+    FactsReply, FactsRequest, GetRecordsRequest, HeartbeatRequest, HelloRequest, JournalEntry, LogsRequest,
     ReadJournalRequest, ReadReply, ReadRequest, Record,
 };
 use super::{Cause, HostError, HostName};
@@ -171,6 +171,16 @@ impl Host {
         let request = GetRecordsRequest { names: names.iter().map(|&it| it.to_owned()).collect() };
         let read = self.call("tell its records", async |mut it| it.get_records(request).await);
         Ok(read.await?.records)
+    }
+
+    /// The newest lines of what a service wrote, at most 64 KiB.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn logs(&self, unit: &str, lines: u32) -> Result<String, HostError> {
+        let request = LogsRequest { unit: unit.to_owned(), lines };
+        let call = format_args!("tell the log of {unit}");
+        Ok(self.call(call, async |mut it| it.logs(request).await).await?.text)
     }
 
     /// The newest entries of the journal under a lock, oldest first.

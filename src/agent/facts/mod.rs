@@ -37,8 +37,6 @@ pub(super) async fn look(root: &Arc<Root>, request: FactsRequest) -> Result<Fact
         }
     });
     let systemd = services::are_systemd(root);
-    // Before anybody has looked, nobody knows whether there are units to ask for.
-    let units = if systemd { units } else { Vec::new() };
     let (seen, units) = tokio::join!(seen, services::look(root, &units));
     let mut reply = seen.map_err(Fault::failed("look at the host"))??;
     reply.units = units?;

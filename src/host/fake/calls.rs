@@ -241,6 +241,10 @@ impl Agent for Calls {
         .await
     }
 
+    async fn logs(&self, _: Request<LogsRequest>) -> Result<Response<LogsReply>, Status> {
+        Ok(Response::new(LogsReply { text: String::new() }))
+    }
+
     async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
         let request = request.into_inner();
         let line = format!("run {}", request.program().as_str_name().to_lowercase());
