@@ -17,8 +17,8 @@ use tracing::debug;
 use super::channel::{Broken, Channel, broken};
 use super::connect::{ConnectError, Stream};
 use super::messages::{
-    FactsReply, FactsRequest, GetRecordsRequest, HeartbeatRequest, HelloRequest, JournalEntry, LogsRequest,
-    ReadJournalRequest, ReadReply, ReadRequest, Record,
+    FactsReply, FactsRequest, GetRecordsRequest, HeartbeatRequest, HelloRequest, JournalEntry,
+    LogsRequest, ReadJournalRequest, ReadReply, ReadRequest, Record,
 };
 use super::{Cause, HostError, HostName};
 use crate::proto::agent::agent_client::AgentClient;
@@ -180,7 +180,8 @@ impl Host {
     pub async fn logs(&self, unit: &str, lines: u32) -> Result<String, HostError> {
         let request = LogsRequest { unit: unit.to_owned(), lines };
         let call = format_args!("tell the log of {unit}");
-        Ok(self.call(call, async |mut it| it.logs(request).await).await?.text)
+        let text = self.call(call, async |mut it| it.logs(request).await).await?.text;
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// The newest entries of the journal under a lock, oldest first.

@@ -242,7 +242,7 @@ impl Agent for Calls {
     }
 
     async fn logs(&self, _: Request<LogsRequest>) -> Result<Response<LogsReply>, Status> {
-        Ok(Response::new(LogsReply { text: String::new() }))
+        Ok(Response::new(LogsReply::default()))
     }
 
     async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
