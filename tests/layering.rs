@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("agent", &["proto", "domain", "remote"]),
     ("engine", &["domain", "host"]),
     ("actions", &["domain", "engine", "host", "remote"]),
-    ("resources", &["tfplugin", "domain", "engine", "actions"]),
+    ("resources", &["tfplugin", "domain", "engine", "actions", "host", "remote"]),
 ];
 
 /// Lines of a file that are not tests.
