@@ -1,6 +1,7 @@
 //! Checks of single values that several types share. Pure.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::{Component, Path};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -75,6 +76,18 @@ pub(super) fn parse_host_key(text: &str) -> Option<String> {
     is_fine.then(|| format!("{kind} {encoded}"))
 }
 
+/// A directory that stands for `/`.
+pub(super) fn root() -> Check {
+    text("an absolute path below `/`, without `..`", |it| {
+        let path = Path::new(it);
+        let mut parts = path.components().skip(1).peekable();
+        path.is_absolute()
+            && parts.peek().is_some()
+            && parts.all(|it| matches!(it, Component::Normal(_)))
+            && !it.contains(char::is_control)
+    })
+}
+
 /// One or more certificates.
 pub(super) fn certificates() -> Check {
     text("PEM that begins with `-----BEGIN CERTIFICATE-----`", |it| {
@@ -144,6 +157,12 @@ mod tests {
         let length_beyond_the_end = "ssh-ed25519 /////3NzaC1lZDI1NTE5";
         check(&host_key(), &[], &[length_beyond_the_end]);
         assert_eq!(parse_host_key(&commented).as_deref(), Some(ED25519));
+    }
+
+    #[test]
+    fn a_root_is_a_directory_of_its_own() {
+        let bad = ["", "/", "//", "/.", "a", "~/a", "/a/..", "/a/../b", "/a\n"];
+        check(&root(), &["/a", "/srv/ha/a/", "/a b"], &bad);
     }
 
     #[test]

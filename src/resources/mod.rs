@@ -3,6 +3,8 @@
 //! No type is served yet: the plugin layer comes first, the resources follow.
 
 mod checks;
+pub mod host;
+pub mod hosts;
 pub mod provider;
 
 pub use self::provider::Ha;
