@@ -17,6 +17,7 @@ mod journal;
 mod life;
 mod line;
 mod lock;
+mod machine;
 mod name;
 mod options;
 mod place;

@@ -17,7 +17,7 @@ use super::files::put::Wanted;
 use super::files::{aside, directory, look, put, remove};
 use super::lock::{Asker, Outcome};
 use super::place::{HostPath, Root};
-use super::{clock, facts, forward, journal, record, run, services, users};
+use super::{clock, facts, forward, journal, machine, record, run, services, users};
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::lock_reply::Outcome as Told;
 use crate::proto::agent::service_request::Action;
@@ -101,7 +101,11 @@ impl Agent for Rpc {
         }
         let _step = self.host.life.begin()?;
         let claim = Claim { lock: name, generation };
-        let taken = self.host.blocking(move |it| it.locks.take(&it.root, &claim, &asker)).await?;
+        let take = move |it: &Host| {
+            machine::ensure(&it.root)?;
+            it.locks.take(&it.root, &claim, &asker)
+        };
+        let taken = self.host.blocking(take).await?;
         let outcome = match taken {
             Outcome::Held(held) => {
                 Told::Held(Claim { lock: held.name.clone(), generation: held.generation })
@@ -277,6 +281,16 @@ impl Agent for Rpc {
         let deed = Deed::new(format!("put the record {:?}", record.name), &record);
         let work = move |root: &Root| record::put_record(root, &record);
         answer(PutRecordReply { changed: self.host.change_files(claim, deed, work).await? })
+    }
+
+    async fn remove_record(
+        &self,
+        request: Request<RemoveRecordRequest>,
+    ) -> Result<Response<RemoveRecordReply>, Status> {
+        let RemoveRecordRequest { claim, name } = request.into_inner();
+        let deed = Deed::new(format!("remove the record {name:?}"), &name);
+        let work = move |root: &Root| record::remove_record(root, &name);
+        answer(RemoveRecordReply { changed: self.host.change_files(claim, deed, work).await? })
     }
 
     async fn get_records(

@@ -7,8 +7,10 @@
 mod announced;
 mod backoff;
 mod converge;
+mod fleet;
 mod forecast;
 pub mod lock;
+pub mod preflight;
 pub mod record;
 mod stopped;
 mod world;
@@ -23,6 +25,7 @@ mod tests;
 pub use self::announced::Announced;
 pub use self::backoff::Backoff;
 pub use self::converge::{Converged, Performed, Run, converge};
+pub use self::fleet::{Answers, Fleet, chain, gravest};
 pub use self::forecast::{End, Forecast, steps_of, warning};
 pub use self::stopped::Stopped;
 pub use self::world::World;

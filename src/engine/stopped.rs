@@ -11,6 +11,9 @@ pub enum Stopped {
     /// The planner refuses to go on. The source is the `Refusal` of the world.
     #[error("it is not safe to go on")]
     Refused(#[source] Box<dyn Error + Send + Sync>),
+    /// Another run is at work on one of the hosts, or has been since this one began.
+    #[error("another run is at work")]
+    Locked(#[source] HostError),
     /// A step failed, or could not be made to run.
     #[error("cannot {step}")]
     Host {

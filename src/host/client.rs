@@ -1,9 +1,13 @@
 //! A host with an agent to talk to: the calls that change nothing.
-#![expect(clippy::disallowed_methods, reason = "heartbeats are sent by the clock")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "heartbeats are sent by the clock, and clocks are compared"
+)]
 
 use std::fmt::{self, Display};
+use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::interval;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -25,6 +29,39 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 const FORMAT: u32 = 1;
 /// The largest file in one message, and room for what is around it.
 const MESSAGE_LIMIT: usize = (16 << 20) + (64 << 10);
+
+/// What a host says of itself, and how its clock stands to ours.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    reply: FactsReply,
+    /// Nanoseconds by which the clock of the host is ahead of ours, or behind, that the round trip does not explain.
+    pub ahead: i128,
+}
+
+impl Facts {
+    /// For tests of what is made of facts.
+    pub fn new(reply: FactsReply, ahead: i128) -> Self {
+        Self { reply, ahead }
+    }
+}
+
+impl Deref for Facts {
+    type Target = FactsReply;
+
+    fn deref(&self) -> &FactsReply {
+        &self.reply
+    }
+}
+
+/// The host answered somewhen between the two, so a time between them is no difference.
+fn ahead(clock: i64, asked: SystemTime, answered: SystemTime) -> i128 {
+    let nanoseconds = |it: SystemTime| match it.duration_since(UNIX_EPOCH) {
+        Ok(since) => i128::try_from(since.as_nanos()).unwrap_or(i128::MAX),
+        Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
+    };
+    let (clock, asked, answered) = (i128::from(clock), nanoseconds(asked), nanoseconds(answered));
+    clock.saturating_sub(clock.clamp(asked, answered.max(asked)))
+}
 
 /// A connection to the agent of one host. Clones share it; it ends with the last of them.
 #[derive(Clone)]
@@ -109,8 +146,12 @@ impl Host {
     ///
     /// # Errors
     /// As every call, see [`HostError`].
-    pub async fn facts(&self, request: FactsRequest) -> Result<FactsReply, HostError> {
-        self.call("tell its facts", async |mut it| it.facts(request).await).await
+    pub async fn facts(&self, request: FactsRequest) -> Result<Facts, HostError> {
+        let asked = SystemTime::now();
+        let call = self.call("tell its facts", async |mut it| it.facts(request).await);
+        let reply = call.await?;
+        let ahead = ahead(reply.clock, asked, SystemTime::now());
+        Ok(Facts { reply, ahead })
     }
 
     /// A regular file of at most `limit` bytes (0: 16 MiB), or that there is none.
@@ -197,5 +238,25 @@ async fn beat(mut client: AgentClient<Channel>, end: CancellationToken) {
         if client.heartbeat(HeartbeatRequest {}).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_within_the_round_trip_is_right() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let check = |clock: i64, expected: i128| {
+            assert_eq!(ahead(clock * 1_000_000_000, at(100), at(102)), expected * 1_000_000_000);
+        };
+        check(100, 0);
+        check(101, 0);
+        check(102, 0);
+        check(110, 8);
+        check(93, -7);
+        // Our own clock was put back meanwhile.
+        assert_eq!(ahead(101_000_000_000, at(102), at(100)), -1_000_000_000);
     }
 }

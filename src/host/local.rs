@@ -18,16 +18,23 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Of its first line, and of what is kept of its complaints.
 const MOST: usize = 4096;
 
-/// Starts the agent for the directory, which is made if it is not there. It ends when the stream is dropped, once its
-/// current step is done.
+/// Starts the agent for the directory. It ends when the stream is dropped, once its current step is done.
 ///
 /// # Errors
-/// There is no such program, or it does not come up.
-pub(super) async fn open(agent: &Path, root: &Path) -> Result<impl Stream, ConnectError> {
+/// There is no such directory yet and none is to be made, or no such program, or it does not come up.
+pub(super) async fn open(
+    agent: &Path,
+    root: &Path,
+    may_make: bool,
+) -> Result<impl Stream, ConnectError> {
     let refused = |what: String, err: io::Error| ConnectError::Refused(format!("{what}: {err}"));
-    tokio::fs::create_dir_all(root)
-        .await
-        .map_err(|it| refused(format!("cannot make {}", root.display()), it))?;
+    if may_make {
+        let made = tokio::fs::create_dir_all(root).await;
+        made.map_err(|it| refused(format!("cannot make {}", root.display()), it))?;
+    } else if !tokio::fs::try_exists(root).await.unwrap_or(true) {
+        let what = format!("there is no directory {} yet", root.display());
+        return Err(ConnectError::Silent { what, source: None });
+    }
     // The output of a child of our own has nothing before its first line.
     let nonce = format!("{:016x}", std::process::id());
     let started = Command::new(agent)

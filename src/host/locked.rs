@@ -8,7 +8,8 @@ use super::messages::service_request::Action;
 use super::messages::{
     AppendJournalRequest, Claim, EnsureUserReply, EnsureUserRequest, Holder, JournalEntry,
     LockRequest, MakeDirectoryRequest, MoveAsideRequest, PutRecordRequest, PutRequest, Record,
-    RemoveRequest, RunReply, RunRequest, ServiceRequest, Unit, UnlockRequest, journal_entry,
+    RemoveRecordRequest, RemoveRequest, RunReply, RunRequest, ServiceRequest, Unit, UnlockRequest,
+    journal_entry,
 };
 use super::{Host, HostError};
 
@@ -219,6 +220,16 @@ impl Locked {
         let call = format!("put the record {}", record.name);
         let request = PutRecordRequest { claim: self.claim(), record: Some(record) };
         Ok(self.call(call, async |mut it| it.put_record(request).await).await?.changed)
+    }
+
+    /// Removes a record. Whether there was one.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn remove_record(&self, name: &str) -> Result<bool, HostError> {
+        let request = RemoveRecordRequest { claim: self.claim(), name: name.to_owned() };
+        let call = format_args!("remove the record {name}");
+        Ok(self.call(call, async |mut it| it.remove_record(request).await).await?.changed)
     }
 
     /// Adds to the journal what only the provider knows.

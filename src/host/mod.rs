@@ -8,13 +8,14 @@ mod client;
 mod connect;
 mod error;
 pub mod fake;
+mod forward;
 mod lease;
 mod local;
 mod locked;
 mod name;
 mod pool;
 
-pub use self::client::Host;
+pub use self::client::{Facts, Host};
 pub use self::connect::{ConnectError, Stream};
 pub use self::error::{Cause, HostError};
 pub use self::lease::Lease;

@@ -3,10 +3,12 @@
 //! No type is served yet: the plugin layer comes first, the resources follow.
 
 mod checks;
+mod explain;
 pub mod host;
 pub mod hosts;
 pub mod provider;
 
+pub use self::explain::{explain, run};
 pub use self::provider::Ha;
 use crate::tfplugin::api::Registry;
 

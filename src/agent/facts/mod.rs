@@ -1,7 +1,7 @@
 //! What is asked about the host, in one message.
 
 pub(super) mod network;
-mod system;
+pub(super) mod system;
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::fault::Fault;
 use super::files::look;
 use super::place::{HostPath, Root};
-use super::{clock, services};
+use super::{clock, machine, services};
 use crate::proto::agent::{Disk, FactsReply, FactsRequest};
 
 /// More in one message would hold up the heartbeat of the client.
@@ -26,6 +26,7 @@ pub(super) async fn look(root: &Arc<Root>, request: FactsRequest) -> Result<Fact
         let root = Arc::clone(root);
         move || {
             let mut reply = system::look()?;
+            reply.machine_id = machine::id(&root)?;
             reply.addresses = network::addresses()?;
             if listeners {
                 reply.listeners = network::listeners()?;

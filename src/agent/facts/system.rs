@@ -22,21 +22,22 @@ pub(super) fn look() -> Result<FactsReply, Fault> {
         architecture: text(kernel.machine()),
         kernel: text(kernel.release()),
         hostname: text(kernel.nodename()),
-        machine_id: optional("/etc/machine-id")?.trim().to_owned(),
         boot_id: read("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
         memory: Some(memory(&read("/proc/meminfo")?)),
+        user: rustix::process::geteuid().as_raw(),
+        selinux: selinux(&optional("/sys/fs/selinux/enforce")?).to_owned(),
         processors: available_parallelism().map_or(1, |it| u32::try_from(it.get()).unwrap_or(1)),
         ..FactsReply::default()
     })
 }
 
-pub(super) fn read(path: &str) -> Result<String, Fault> {
+pub(in crate::agent) fn read(path: &str) -> Result<String, Fault> {
     let bytes = fs::read(path).map_err(Fault::failed(format!("read {path}")))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Empty when there is no such file.
-pub(super) fn optional(path: &str) -> Result<String, Fault> {
+pub(in crate::agent) fn optional(path: &str) -> Result<String, Fault> {
     match fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Fault::failed(format!("read {path}"))(error)),
@@ -54,6 +55,14 @@ fn operating_system(text: &str) -> OperatingSystem {
         version: value("VERSION_ID"),
         name: value("PRETTY_NAME"),
         like: value("ID_LIKE").split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+fn selinux(enforce: &str) -> &'static str {
+    match enforce.trim() {
+        "" => "",
+        "0" => "permissive",
+        _ => "enforcing",
     }
 }
 
@@ -84,6 +93,11 @@ mod tests {
     fn the_memory_file() {
         let text = "MemTotal:       16 kB\nMemFree:   1 kB\nMemAvailable:    8 kB\n";
         assert_eq!(memory(text), Memory { total: 16384, available: 8192 });
+    }
+
+    #[test]
+    fn the_file_of_selinux() {
+        assert_eq!(["", "0", "1"].map(selinux), ["", "permissive", "enforcing"]);
     }
 
     #[test]

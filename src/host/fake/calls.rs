@@ -104,6 +104,10 @@ impl Agent for Calls {
         let (LockRequest { name, generation }, mut state) =
             (request.into_inner(), self.host.state());
         let last = state.generations.get(&name).copied().unwrap_or_default();
+        if let Some(caller) = state.taken.get(&name).cloned() {
+            let holder = Holder { caller, generation: last, process: 1, since: 0 };
+            return Ok(Response::new(LockReply { outcome: Some(Outcome::Taken(holder)) }));
+        }
         if generation != 0 && generation < last {
             return Ok(Response::new(LockReply { outcome: Some(Outcome::Outdated(last)) }));
         }
@@ -282,6 +286,17 @@ impl Agent for Calls {
         self.change(claim, format!("put the record {}", record.name), |state| {
             let before = state.records.insert(record.name.clone(), record.clone());
             Ok(PutRecordReply { changed: before != Some(record) })
+        })
+        .await
+    }
+
+    async fn remove_record(
+        &self,
+        request: Request<RemoveRecordRequest>,
+    ) -> Result<Response<RemoveRecordReply>, Status> {
+        let RemoveRecordRequest { claim, name } = request.into_inner();
+        self.change(claim, format!("remove the record {name}"), |state| {
+            Ok(RemoveRecordReply { changed: state.records.remove(&name).is_some() })
         })
         .await
     }

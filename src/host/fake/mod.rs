@@ -92,6 +92,16 @@ impl FakeHost {
         }
     }
 
+    /// Somebody else takes a lock, by a connection of his own.
+    pub fn hold(&self, lock: &str, caller: &str) {
+        self.state().taken.insert(lock.to_owned(), caller.to_owned());
+    }
+
+    /// Somebody else gives it back.
+    pub fn let_go(&self, lock: &str) {
+        self.state().taken.remove(lock);
+    }
+
     pub(super) fn machine(&self) -> String {
         self.state().machine.clone()
     }

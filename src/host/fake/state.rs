@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) generations: BTreeMap<String, u64>,
     /// The locks of the present connection.
     pub(super) held: BTreeSet<String>,
+    /// Locks that somebody else has, by his own connection, and who.
+    pub(super) taken: BTreeMap<String, String>,
     pub(super) journal: Vec<JournalEntry>,
     pub(super) transcript: Vec<String>,
     pub(super) failure: Option<(usize, Failure)>,
@@ -58,6 +60,7 @@ impl State {
             records: BTreeMap::new(),
             generations: BTreeMap::new(),
             held: BTreeSet::new(),
+            taken: BTreeMap::new(),
             journal: Vec::new(),
             transcript: Vec::new(),
             failure: None,

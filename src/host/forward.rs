@@ -1,0 +1,76 @@
+//! A socket of a host, reached through its agent.
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf, split};
+use tokio::sync::mpsc;
+use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
+use tonic::{Response, Status, Streaming};
+
+use super::messages::forward_open::Target;
+use super::messages::{ForwardOpen, ForwardReply, ForwardRequest, forward_reply, forward_request};
+use super::{Host, HostError, Stream};
+
+/// What waits on the way before its writer waits.
+const PIPE: usize = 256 << 10;
+const CHUNK: usize = 64 << 10;
+const WAITING: usize = 4;
+
+impl Host {
+    /// A connection to a TCP port of the host: an IP address of its own, and the port.
+    ///
+    /// # Errors
+    /// [`HostError::Failed`]: nobody listens there, or it is no address of the host.
+    pub async fn forward(&self, address: &str) -> Result<impl Stream + use<>, HostError> {
+        let call = format!("connect to {address}");
+        let (sender, requests) = mpsc::channel(WAITING);
+        let open = ForwardOpen { target: Some(Target::Tcp(address.to_owned())) };
+        let open = forward_request::Message::Open(open);
+        // There is room for the first.
+        let _ = sender.send(ForwardRequest { message: Some(open) }).await;
+        let requests = ReceiverStream::new(requests);
+        let answers = self.call(&call, async |mut it| {
+            let mut answers = it.forward(requests).await?.into_inner();
+            // The first answer says that it is open, or why not.
+            answers.message().await?;
+            Ok(Response::new(answers))
+        });
+        let answers = answers.await?;
+        let (near, far) = tokio::io::duplex(PIPE);
+        let (reader, writer) = split(far);
+        tokio::spawn(send(reader, sender));
+        tokio::spawn(receive(answers, writer));
+        Ok(near)
+    }
+}
+
+/// Here to there. Its end closes that direction.
+async fn send(mut reader: ReadHalf<DuplexStream>, sender: mpsc::Sender<ForwardRequest>) {
+    let mut buffer = BytesMut::new();
+    loop {
+        buffer.reserve(CHUNK);
+        if !matches!(reader.read_buf(&mut buffer).await, Ok(1..)) {
+            return;
+        }
+        let data: Bytes = buffer.split().freeze();
+        let message = Some(forward_request::Message::Data(data));
+        if sender.send(ForwardRequest { message }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// There to here.
+async fn receive(mut answers: Streaming<ForwardReply>, mut writer: WriteHalf<DuplexStream>) {
+    loop {
+        let answer: Result<Option<ForwardReply>, Status> = answers.message().await;
+        let Ok(Some(ForwardReply { message: Some(forward_reply::Message::Data(data)) })) = answer
+        else {
+            break;
+        };
+        if writer.write_all(&data).await.is_err() {
+            return;
+        }
+    }
+    // Whoever reads may be gone.
+    let _ = writer.shutdown().await;
+}
