@@ -121,7 +121,8 @@ pub(super) async fn run(call: Call) -> Result<Ended, Fault> {
     Err(stopped)
 }
 
-async fn ended(ending: Option<watch::Receiver<bool>>) {
+/// Waits for the end of the agent; without a way to hear of it for ever.
+pub(super) async fn ended(ending: Option<watch::Receiver<bool>>) {
     let Some(mut ending) = ending else { return std::future::pending().await };
     // The sender lives as long as the agent.
     if ending.wait_for(|it| *it).await.is_err() {

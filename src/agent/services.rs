@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::fault::Fault;
+use super::mutex;
 use super::name;
 use super::place::Root;
 use super::program::{self, Call};
@@ -45,7 +46,12 @@ pub(super) async fn act(
         name::unit(unit)?;
         arguments.extend(["--", unit]);
     }
-    let done = systemctl(&arguments, limit.unwrap_or(LIMIT), Some(ending)).await?;
+    let limit = limit.unwrap_or(LIMIT);
+    let _alone = match action {
+        Action::ReadUnits => Some(mutex::alone(root, limit, ending.clone()).await?),
+        _ => None,
+    };
+    let done = systemctl(&arguments, limit, Some(ending)).await?;
     done.success(&format!("{verb} {unit}")).map(drop)
 }
 
