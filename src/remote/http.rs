@@ -129,8 +129,60 @@ fn roots(authorities: Option<&str>) -> Result<RootCertStore, RouteError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test serves on a loopback port")]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "provider")]
+    #[tokio::test]
+    async fn only_the_authorities_that_were_given_are_believed() {
+        use rustls::pki_types::PrivateKeyDer;
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(backend()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                // A client that does not believe goes away.
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let _ = stream.read(&mut [0; 4096]).await;
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx";
+                let _ = stream.write_all(answer).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        for tls in backends() {
+            let get = async |authorities: Option<String>| {
+                let route = Route { proxy: Proxy::Direct, authorities };
+                let client = client(tls.clone(), &route, CONNECT_LIMIT).unwrap();
+                client.get(&url).send().await?.text().await
+            };
+            assert_eq!(get(Some(made.cert.pem())).await.unwrap(), "x");
+            let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+            get(Some(other.cert.pem())).await.unwrap_err();
+            get(None).await.unwrap_err();
+        }
+        server.abort();
+    }
+
+    #[cfg(feature = "provider")]
+    fn backends() -> Vec<CryptoProvider> {
+        vec![
+            backend(),
+            #[cfg(feature = "agent")]
+            rustls::crypto::ring::default_provider(),
+        ]
+    }
 
     #[test]
     fn a_url_is_shown_without_what_may_be_secret() {
