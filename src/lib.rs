@@ -15,6 +15,8 @@ pub mod engine;
 #[cfg(feature = "provider")]
 pub mod host;
 pub mod proto;
+#[cfg(any(feature = "provider", feature = "agent"))]
+pub mod remote;
 #[cfg(feature = "provider")]
 pub mod resources;
 #[cfg(feature = "provider")]

@@ -7,6 +7,7 @@
 //! Reading order: `serve` brings it up and ends it; `rpc` is the table of calls; `change` is what all mutating calls
 //! have in common; the rest does the work, one module for each kind.
 
+mod artifacts;
 mod change;
 mod clock;
 mod facts;
@@ -18,8 +19,10 @@ mod life;
 mod line;
 mod lock;
 mod machine;
+mod mutex;
 mod name;
 mod options;
+mod packages;
 mod place;
 mod program;
 mod record;

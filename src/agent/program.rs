@@ -122,7 +122,7 @@ pub(super) async fn run(call: Call) -> Result<Ended, Fault> {
     Err(stopped)
 }
 
-/// Returns when the agent ends.
+/// Waits for the end of the agent; without a way to hear of it for ever.
 pub(super) async fn ended(ending: Option<watch::Receiver<bool>>) {
     let Some(mut ending) = ending else { return std::future::pending().await };
     // The sender lives as long as the agent.

@@ -17,7 +17,9 @@ use super::files::put::Wanted;
 use super::files::{aside, directory, look, put, remove};
 use super::lock::{Asker, Outcome};
 use super::place::{HostPath, Root};
-use super::{clock, facts, forward, journal, machine, record, run, services, users};
+use super::{
+    artifacts, clock, facts, forward, journal, machine, packages, record, run, services, users,
+};
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::lock_reply::Outcome as Told;
 use crate::proto::agent::service_request::Action;
@@ -318,5 +320,49 @@ impl Agent for Rpc {
         let root = Arc::clone(&self.host.root);
         tokio::spawn(async move { forward::forward(&root, request.into_inner(), sender).await });
         answer(Box::pin(ReceiverStream::new(answers)) as Self::ForwardStream)
+    }
+
+    async fn ensure_packages(
+        &self,
+        request: Request<EnsurePackagesRequest>,
+    ) -> Result<Response<EnsurePackagesReply>, Status> {
+        answer(packages::ensure(&self.host, request.into_inner()).await?)
+    }
+
+    type FetchArtifactStream =
+        Pin<Box<dyn Stream<Item = Result<FetchArtifactReply, Status>> + Send>>;
+
+    async fn fetch_artifact(
+        &self,
+        request: Request<FetchArtifactRequest>,
+    ) -> Result<Response<Self::FetchArtifactStream>, Status> {
+        let (sender, answers) = mpsc::channel(WAITING);
+        let host = Arc::clone(&self.host);
+        tokio::spawn(async move { artifacts::fetch(&host, request.into_inner(), sender).await });
+        answer(Box::pin(ReceiverStream::new(answers)) as Self::FetchArtifactStream)
+    }
+
+    async fn upload_artifact(
+        &self,
+        request: Request<Streaming<UploadArtifactRequest>>,
+    ) -> Result<Response<UploadArtifactReply>, Status> {
+        let changed = artifacts::upload(&self.host, request.into_inner()).await?;
+        answer(UploadArtifactReply { changed })
+    }
+
+    async fn switch_artifact(
+        &self,
+        request: Request<SwitchArtifactRequest>,
+    ) -> Result<Response<SwitchArtifactReply>, Status> {
+        let changed = artifacts::switch(&self.host, request.into_inner()).await?;
+        answer(SwitchArtifactReply { changed })
+    }
+
+    async fn remove_artifact(
+        &self,
+        request: Request<RemoveArtifactRequest>,
+    ) -> Result<Response<RemoveArtifactReply>, Status> {
+        let changed = artifacts::remove(&self.host, request.into_inner()).await?;
+        answer(RemoveArtifactReply { changed })
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::fault::Fault;
+use super::mutex;
 use super::name;
 use super::place::Root;
 use super::program::{self, Call};
@@ -51,6 +52,10 @@ pub(super) async fn act(
     if !are_systemd(root) {
         return supervise::act(root, action, unit, limit, ending).await;
     }
+    let _alone = match action {
+        Action::ReadUnits => Some(mutex::alone(root, limit, ending.clone()).await?),
+        _ => None,
+    };
     let done = systemctl(&arguments, limit, Some(ending)).await?;
     done.success(&format!("{verb} {unit}")).map(drop)
 }

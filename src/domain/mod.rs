@@ -3,6 +3,8 @@
 //! Each topic has a `Desired`, an `Observed`, a `Step`, a `Refusal` and a planner `next`. Here is what they share.
 //! [`service`] is shared with the agent too.
 
+#[cfg(feature = "provider")]
+pub mod artifacts;
 pub mod service;
 #[cfg(feature = "provider")]
 mod step;

@@ -6,10 +6,10 @@ use super::messages::lock_reply::Outcome;
 use super::messages::run_request::Program;
 use super::messages::service_request::Action;
 use super::messages::{
-    AppendJournalRequest, Claim, EnsureUserReply, EnsureUserRequest, Holder, JournalEntry,
-    LockRequest, MakeDirectoryRequest, MoveAsideRequest, PutRecordRequest, PutRequest, Record,
-    RemoveRecordRequest, RemoveRequest, RunReply, RunRequest, ServiceRequest, Unit, UnlockRequest,
-    journal_entry,
+    AppendJournalRequest, Claim, EnsurePackagesRequest, EnsureUserReply, EnsureUserRequest, Holder,
+    JournalEntry, LockRequest, MakeDirectoryRequest, MoveAsideRequest, PutRecordRequest,
+    PutRequest, Record, RemoveRecordRequest, RemoveRequest, RunReply, RunRequest, ServiceRequest,
+    Unit, UnlockRequest, journal_entry,
 };
 use super::{Host, HostError};
 
@@ -86,7 +86,7 @@ impl Locked {
         self.claim.generation
     }
 
-    fn claim(&self) -> Option<Claim> {
+    pub(super) fn claim(&self) -> Option<Claim> {
         Some(self.claim.clone())
     }
 
@@ -210,6 +210,17 @@ impl Locked {
         };
         let call = format!("run {}", program.as_str_name().to_lowercase());
         self.call(call, async |mut it| it.run(request).await).await
+    }
+
+    /// Installs packages of the distribution that are not there; those that are stay as they are. Whether any was not.
+    ///
+    /// # Errors
+    /// The end of what the package manager said.
+    pub async fn ensure_packages(&self, names: &[&str]) -> Result<bool, HostError> {
+        let packages = names.iter().map(|&it| it.to_owned()).collect();
+        let request = EnsurePackagesRequest { claim: self.claim(), names: packages };
+        let call = format!("install {}", names.join(", "));
+        Ok(self.call(call, async |mut it| it.ensure_packages(request).await).await?.changed)
     }
 
     /// Replaces a record.

@@ -3,6 +3,7 @@
 //! [`Hosts`] keeps one connection to each [`Target`] for the whole process; [`Host`] is such a connection, with the calls
 //! that change nothing; [`Locked`] has those that do. [`Lease`] keeps a host locked over the loss of a connection.
 
+mod artifacts;
 mod channel;
 mod client;
 mod connect;
@@ -15,6 +16,7 @@ mod locked;
 mod name;
 mod pool;
 
+pub use self::artifacts::Origin;
 pub use self::client::{Facts, Host};
 pub use self::connect::{ConnectError, Stream};
 pub use self::error::{Cause, HostError};

@@ -18,7 +18,7 @@ pub(super) fn look() -> Result<FactsReply, Fault> {
     let text = |it: &std::ffi::CStr| it.to_string_lossy().into_owned();
     Ok(FactsReply {
         // Absent in a bare container; then there is nothing to say about it.
-        os: Some(operating_system(&optional("/etc/os-release")?)),
+        os: Some(release()?),
         architecture: text(kernel.machine()),
         kernel: text(kernel.release()),
         hostname: text(kernel.nodename()),
@@ -29,6 +29,11 @@ pub(super) fn look() -> Result<FactsReply, Fault> {
         processors: available_parallelism().map_or(1, |it| u32::try_from(it.get()).unwrap_or(1)),
         ..FactsReply::default()
     })
+}
+
+/// What the distribution says about itself.
+pub(crate) fn release() -> Result<OperatingSystem, Fault> {
+    Ok(operating_system(&optional("/etc/os-release")?))
 }
 
 pub(in crate::agent) fn read(path: &str) -> Result<String, Fault> {

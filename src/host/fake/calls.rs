@@ -96,6 +96,7 @@ impl Agent for Calls {
             disks: request.disks.into_iter().map(disk).collect(),
             units: request.units.iter().map(|it| state.unit(it)).collect(),
             files: request.files.iter().map(|it| state.file(it)).collect(),
+            projects: request.projects.iter().map(|it| state.project(it)).collect(),
             ..FactsReply::default()
         }))
     }
@@ -250,6 +251,87 @@ impl Agent for Calls {
         let line = format!("run {}", request.program().as_str_name().to_lowercase());
         let ended = RunReply { end: Some(run_reply::End::Status(0)), ..RunReply::default() };
         self.change(request.claim, line, |_| Ok(ended)).await
+    }
+
+    async fn ensure_packages(
+        &self,
+        request: Request<EnsurePackagesRequest>,
+    ) -> Result<Response<EnsurePackagesReply>, Status> {
+        let EnsurePackagesRequest { claim, names } = request.into_inner();
+        self.change(claim, format!("ensure the packages {}", names.join(" ")), |state| {
+            let package = |name: &String| Package {
+                name: name.clone(),
+                version: "1".to_owned(),
+                ..Package::default()
+            };
+            let packages: Vec<_> = names.iter().map(package).collect();
+            let changed = names.iter().any(|it| !state.packages.contains(it));
+            state.packages.extend(names);
+            Ok(EnsurePackagesReply { changed, packages })
+        })
+        .await
+    }
+
+    type FetchArtifactStream =
+        Pin<Box<dyn Stream<Item = Result<FetchArtifactReply, Status>> + Send>>;
+
+    async fn fetch_artifact(
+        &self,
+        request: Request<FetchArtifactRequest>,
+    ) -> Result<Response<Self::FetchArtifactStream>, Status> {
+        let FetchArtifactRequest { claim, artifact, url, .. } = request.into_inner();
+        let artifact = artifact.unwrap_or_default();
+        let fetched = self.change(claim, format!("fetch {url}"), |state| {
+            Ok(Fetched { changed: state.install(&artifact) })
+        });
+        let fetched = fetch_artifact_reply::Message::Fetched(fetched.await?.into_inner());
+        let reply = FetchArtifactReply { message: Some(fetched) };
+        Ok(Response::new(Box::pin(iter([Ok(reply)])) as Self::FetchArtifactStream))
+    }
+
+    async fn upload_artifact(
+        &self,
+        request: Request<Streaming<UploadArtifactRequest>>,
+    ) -> Result<Response<UploadArtifactReply>, Status> {
+        let mut requests = request.into_inner();
+        let first = requests.message().await?.and_then(|it| it.message);
+        let Some(upload_artifact_request::Message::Open(open)) = first else {
+            return Err(Status::invalid_argument("the first message opens the upload"));
+        };
+        while requests.message().await?.is_some() {}
+        let artifact = open.artifact.unwrap_or_default();
+        self.change(open.claim, format!("take {}", artifact.file), |state| {
+            Ok(UploadArtifactReply { changed: state.install(&artifact) })
+        })
+        .await
+    }
+
+    async fn switch_artifact(
+        &self,
+        request: Request<SwitchArtifactRequest>,
+    ) -> Result<Response<SwitchArtifactReply>, Status> {
+        let SwitchArtifactRequest { claim, project, version } = request.into_inner();
+        self.change(claim, format!("switch {project} to {version}"), |state| {
+            let project = state.projects.entry(project).or_default();
+            let changed = project.current != version;
+            project.current = version;
+            Ok(SwitchArtifactReply { changed })
+        })
+        .await
+    }
+
+    async fn remove_artifact(
+        &self,
+        request: Request<RemoveArtifactRequest>,
+    ) -> Result<Response<RemoveArtifactReply>, Status> {
+        let RemoveArtifactRequest { claim, project, version } = request.into_inner();
+        self.change(claim, format!("remove {project} {version}"), |state| {
+            let project = state.projects.entry(project).or_default();
+            let before = project.versions.len();
+            project.versions.retain(|it| it.name != version);
+            Ok(RemoveArtifactReply { changed: project.versions.len() < before })
+        })
+        .await
     }
 
     async fn append_journal(

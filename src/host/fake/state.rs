@@ -9,7 +9,9 @@ use tonic::Status;
 use super::Failure;
 use crate::proto::agent::file::Kind;
 use crate::proto::agent::service_request::Action;
-use crate::proto::agent::{self, Claim, JournalEntry, Record};
+use crate::proto::agent::{
+    self, Artifact, Claim, InstalledFile, InstalledVersion, JournalEntry, Project, Record,
+};
 
 /// Where unit files lie.
 const UNITS: &str = "/etc/systemd/system";
@@ -20,6 +22,9 @@ pub(super) struct State {
     pub(super) files: BTreeMap<String, Entry>,
     pub(super) units: BTreeMap<String, Unit>,
     pub(super) records: BTreeMap<String, Record>,
+    /// What was installed from releases, by project.
+    pub(super) projects: BTreeMap<String, Project>,
+    pub(super) packages: BTreeSet<String>,
     /// The last number of each lock.
     pub(super) generations: BTreeMap<String, u64>,
     /// The locks of the present connection.
@@ -58,6 +63,8 @@ impl State {
             files: BTreeMap::new(),
             units: BTreeMap::new(),
             records: BTreeMap::new(),
+            projects: BTreeMap::new(),
+            packages: BTreeSet::new(),
             generations: BTreeMap::new(),
             held: BTreeSet::new(),
             taken: BTreeMap::new(),
@@ -100,6 +107,33 @@ impl State {
         }
         file.mode = self.files.get(&path).map_or(0, |it| it.mode);
         file
+    }
+
+    pub(super) fn project(&self, name: &str) -> Project {
+        let project = self.projects.get(name).cloned().unwrap_or_default();
+        Project { name: name.to_owned(), ..project }
+    }
+
+    /// Believes that the artifact is what its digest says. Whether it was not there yet.
+    pub(super) fn install(&mut self, artifact: &Artifact) -> bool {
+        let file = |it: &agent::Member| InstalledFile {
+            name: it.name.clone(),
+            digest: artifact.digest.clone(),
+            artifact: artifact.digest.clone(),
+        };
+        let files: Vec<_> = artifact.members.iter().map(file).collect();
+        let project = self.projects.entry(artifact.project.clone()).or_default();
+        let is_it = |it: &&mut InstalledVersion| it.name == artifact.version;
+        let Some(version) = project.versions.iter_mut().find(is_it) else {
+            let name = artifact.version.clone();
+            project.versions.push(InstalledVersion { name, files, ..InstalledVersion::default() });
+            return true;
+        };
+        let before = version.files.clone();
+        version.files.retain(|it| !files.iter().any(|new| new.name == it.name));
+        version.files.extend(files);
+        version.files.sort_by(|a, b| a.name.cmp(&b.name));
+        version.files != before
     }
 
     pub(super) fn unit(&self, name: &str) -> agent::Unit {

@@ -1,0 +1,5 @@
+//! Services that are not hosts.
+
+#[cfg(feature = "provider")]
+pub mod checksums;
+pub mod http;
