@@ -4,7 +4,7 @@ use std::future::pending;
 use std::pin::Pin;
 
 use tokio_util::sync::CancellationToken;
-use tonic::codegen::tokio_stream::Stream;
+use tonic::codegen::tokio_stream::{Stream, iter};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::state::{Entry, State};
@@ -402,8 +402,23 @@ impl Agent for Calls {
 
     async fn forward(
         &self,
-        _: Request<Streaming<ForwardRequest>>,
+        request: Request<Streaming<ForwardRequest>>,
     ) -> Result<Response<Self::ForwardStream>, Status> {
-        Err(Status::failed_precondition("a host in memory has no sockets"))
+        let first = request.into_inner().message().await?.and_then(|it| it.message);
+        let Some(forward_request::Message::Open(ForwardOpen {
+            target: Some(forward_open::Target::Tcp(address)),
+        })) = first
+        else {
+            return Err(Status::invalid_argument("a host in memory has TCP ports alone"));
+        };
+        let Some(text) = self.host.hear(&address) else {
+            return Err(Status::internal(format!("cannot connect to {address}: refused")));
+        };
+        let answers = [
+            forward_reply::Message::Opened(ForwardOpened {}),
+            forward_reply::Message::Data(text.into()),
+        ];
+        let answers = answers.map(|it| Ok(ForwardReply { message: Some(it) }));
+        Ok(Response::new(Box::pin(iter(answers)) as Self::ForwardStream))
     }
 }

@@ -92,6 +92,21 @@ impl FakeHost {
         }
     }
 
+    /// From now on a service answers connections to this address with a text, while it runs.
+    pub fn listen(
+        &self,
+        address: &str,
+        unit: &str,
+        say: impl Fn(&Self) -> String + Send + Sync + 'static,
+    ) {
+        self.state().listeners.insert(address.to_owned(), (unit.to_owned(), Arc::new(say)));
+    }
+
+    /// Everything that is on it, one line each, for comparison: files, services that run, records.
+    pub fn contents(&self) -> Vec<String> {
+        self.state().contents()
+    }
+
     /// Somebody else takes a lock, by a connection of his own.
     pub fn hold(&self, lock: &str, caller: &str) {
         self.state().taken.insert(lock.to_owned(), caller.to_owned());
@@ -100,6 +115,12 @@ impl FakeHost {
     /// Somebody else gives it back.
     pub fn let_go(&self, lock: &str) {
         self.state().taken.remove(lock);
+    }
+
+    /// What a connection to this address gets to hear. None: nobody listens.
+    fn hear(&self, address: &str) -> Option<String> {
+        let (unit, say) = self.state().listeners.get(address).cloned()?;
+        self.runs(&unit).then(|| say(self))
     }
 
     pub(super) fn machine(&self) -> String {

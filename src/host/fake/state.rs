@@ -1,12 +1,13 @@
 //! What is on a host in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::Failure;
+use super::{Failure, FakeHost};
 use crate::proto::agent::file::Kind;
 use crate::proto::agent::service_request::Action;
 use crate::proto::agent::{
@@ -31,12 +32,17 @@ pub(super) struct State {
     pub(super) held: BTreeSet<String>,
     /// Locks that somebody else has, by his own connection, and who.
     pub(super) taken: BTreeMap<String, String>,
+    /// By address: the unit that listens there, and what it says.
+    pub(super) listeners: BTreeMap<String, (String, Say)>,
     pub(super) journal: Vec<JournalEntry>,
     pub(super) transcript: Vec<String>,
     pub(super) failure: Option<(usize, Failure)>,
     pub(super) is_silent: bool,
     pub(super) connection: CancellationToken,
 }
+
+/// What a service says to whoever connects.
+pub(super) type Say = Arc<dyn Fn(&FakeHost) -> String + Send + Sync>;
 
 /// A file or a directory.
 #[derive(Clone)]
@@ -68,12 +74,30 @@ impl State {
             generations: BTreeMap::new(),
             held: BTreeSet::new(),
             taken: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             journal: Vec::new(),
             transcript: Vec::new(),
             failure: None,
             is_silent: false,
             connection: CancellationToken::new(),
         }
+    }
+
+    pub(super) fn contents(&self) -> Vec<String> {
+        let file = |(path, it): (&String, &Entry)| {
+            format!("{path} {:o} {:?}", it.mode, String::from_utf8_lossy(&it.content))
+        };
+        let unit = |(name, it): (&String, &Unit)| match (it.is_active, it.is_enabled) {
+            (false, false) => None,
+            (runs, starts) => Some(format!("{name} runs: {runs}, at boot: {starts}")),
+        };
+        let record =
+            |it: &Record| format!("{} {:?}", it.name, String::from_utf8_lossy(&it.content));
+        let files = self.files.iter().map(file);
+        files
+            .chain(self.units.iter().filter_map(unit))
+            .chain(self.records.values().map(record))
+            .collect()
     }
 
     pub(super) fn edit(&mut self, path: &str, content: &[u8]) {
