@@ -27,13 +27,14 @@ pub(super) async fn open(
     root: &Path,
     may_make: bool,
 ) -> Result<impl Stream, ConnectError> {
-    let refused = |what: String, err: io::Error| ConnectError::Refused(format!("{what}: {err}"));
+    let refused =
+        |what: String, err: io::Error| ConnectError::Refused(format!("{what}: {err}").into());
     if may_make {
         let made = tokio::fs::create_dir_all(root).await;
         made.map_err(|it| refused(format!("cannot make {}", root.display()), it))?;
     } else if !tokio::fs::try_exists(root).await.unwrap_or(true) {
         let what = format!("there is no directory {} yet", root.display());
-        return Err(ConnectError::Silent { what, source: None });
+        return Err(ConnectError::Silent(what.into()));
     }
     // The output of a child of our own has nothing before its first line.
     let nonce = format!("{:016x}", std::process::id());
@@ -50,13 +51,13 @@ pub(super) async fn open(
     let mut child =
         started.map_err(|it| refused(format!("cannot start {}", agent.display()), it))?;
     let (Some(input), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(ConnectError::Refused("the agent has no pipes".to_owned()));
+        return Err(ConnectError::Refused("the agent has no pipes".into()));
     };
     let line = timeout(LIMIT, first_line(&mut output)).await;
     if !matches!(&line, Ok(Ok(line)) if line.starts_with(&format!("ha-agent {nonce} "))) {
         drop(input);
         let said = last_words(child).await;
-        return Err(ConnectError::Refused(format!("the agent did not come up: {said}")));
+        return Err(ConnectError::Refused(format!("the agent did not come up: {said}").into()));
     }
     tokio::spawn(async move {
         let said = last_words(child).await;

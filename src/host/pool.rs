@@ -84,8 +84,8 @@ impl Hosts {
             Patience::Boot(by) => by.saturating_duration_since(Instant::now()).max(ONCE),
         };
         let Ok(mut slot) = timeout(limit, slot.lock()).await else {
-            let what = "somebody else is waiting for it".to_owned();
-            return Err(unreachable(ConnectError::Silent { what, source: None }));
+            let what = "somebody else is waiting for it";
+            return Err(unreachable(ConnectError::Silent(what.into())));
         };
         if let Some(host) = slot.as_ref().filter(|it| it.is_open()) {
             return Ok(host.clone());

@@ -131,7 +131,7 @@ impl FakeHost {
     pub(super) fn open(&self) -> Result<impl Stream + use<>, ConnectError> {
         let mut state = self.state();
         if state.is_silent {
-            return Err(ConnectError::Silent { what: "it is silent".to_owned(), source: None });
+            return Err(ConnectError::Silent("it is silent".into()));
         }
         state.connection.cancel();
         state.held.clear();
