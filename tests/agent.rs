@@ -160,6 +160,7 @@ async fn facts_come_in_one_message_and_absence_is_proven() {
             .map(|it| it.to_vec().into())
             .to_vec(),
         listeners: true,
+        ..FactsRequest::default()
     };
     let facts = agent.client.facts(request).await.unwrap().into_inner();
     eprintln!("start to first facts: {:?}", began.elapsed());

@@ -20,6 +20,7 @@ mod lock;
 mod machine;
 mod name;
 mod options;
+mod pki;
 mod place;
 mod program;
 mod record;

@@ -86,7 +86,8 @@ impl Locked {
         self.claim.generation
     }
 
-    fn claim(&self) -> Option<Claim> {
+    #[expect(clippy::unnecessary_wraps, reason = "a request has it so")]
+    pub(super) fn claim(&self) -> Option<Claim> {
         Some(self.claim.clone())
     }
 

@@ -13,6 +13,7 @@ mod lease;
 mod local;
 mod locked;
 mod name;
+mod pki;
 mod pool;
 
 pub use self::client::{Facts, Host};

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::fault::Fault;
 use super::files::look;
 use super::place::{HostPath, Root};
-use super::{clock, machine, services};
+use super::{clock, machine, pki, services};
 use crate::proto::agent::{Disk, FactsReply, FactsRequest};
 
 /// More in one message would hold up the heartbeat of the client.
@@ -18,8 +18,8 @@ const MOST_SUBJECTS: usize = 10_000;
 
 /// Looks at everything at the same time.
 pub(super) async fn look(root: &Arc<Root>, request: FactsRequest) -> Result<FactsReply, Fault> {
-    let FactsRequest { disks, units, files, listeners } = request;
-    if disks.len() + units.len() + files.len() > MOST_SUBJECTS {
+    let FactsRequest { disks, units, files, listeners, keys } = request;
+    if disks.len() + units.len() + files.len() + keys.len() > MOST_SUBJECTS {
         return Err(Fault::Invalid(format!("more than {MOST_SUBJECTS} things are asked for")));
     }
     let seen = spawn_blocking({
@@ -33,6 +33,7 @@ pub(super) async fn look(root: &Arc<Root>, request: FactsRequest) -> Result<Fact
             }
             reply.disks = disks.iter().map(|it| disk(&root, it)).collect();
             reply.files = files.iter().map(|it| look::describe(&root, it)).collect();
+            reply.keys = keys.iter().map(|it| pki::describe(&root, it)).collect();
             Ok::<_, Fault>(reply)
         }
     });
