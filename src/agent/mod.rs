@@ -23,6 +23,7 @@ mod mutex;
 mod name;
 mod options;
 mod packages;
+mod pki;
 mod place;
 mod program;
 mod record;

@@ -173,6 +173,22 @@ impl Place {
         &self.path
     }
 
+    /// A name of the agent's own in the same directory, for what is not finished.
+    pub(super) fn beside(&self, name: &OsStr) -> Result<Self, Fault> {
+        let above = self.parent.try_clone();
+        let parent =
+            above.map_err(Fault::failed(format!("open the directory of {}", self.path)))?;
+        Ok(Self { parent, name: name.to_owned(), path: self.path.clone() })
+    }
+
+    /// A name in the directory that lies here.
+    pub(super) fn below(&self, name: &str) -> Result<Self, Fault> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let parent = openat(self.parent(), &self.name, flags, Mode::empty());
+        let path = self.path.join(name.as_ref());
+        Ok(Self { parent: parent.map_err(self.failed("open"))?, name: name.into(), path })
+    }
+
     /// For `map_err`: what was being done to it.
     pub(super) fn failed(&self, doing: &str) -> impl FnOnce(Errno) -> Fault + use<> {
         Fault::failed(format!("{doing} {}", self.path))

@@ -18,7 +18,7 @@ use super::files::{aside, directory, look, put, remove};
 use super::lock::{Asker, Outcome};
 use super::place::{HostPath, Root};
 use super::{
-    artifacts, clock, facts, forward, journal, machine, packages, record, run, services, users,
+    artifacts, clock, facts, forward, journal, machine, packages, pki, record, run, services, users,
 };
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::lock_reply::Outcome as Told;
@@ -308,6 +308,45 @@ impl Agent for Rpc {
         let names = request.into_inner().names;
         let read = self.host.blocking(move |it| record::get_records(&it.root, &names));
         answer(GetRecordsReply { records: read.await? })
+    }
+
+    async fn make_key(
+        &self,
+        request: Request<MakeKeyRequest>,
+    ) -> Result<Response<MakeKeyReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, path) = (request.claim.take(), HostPath::parse(&request.path)?);
+        let deed = Deed::new(format!("make the key {path}"), &request);
+        let work = move |root: &Root| pki::make_key(root, &path, &request);
+        answer(self.host.change_files(claim, deed, work).await?)
+    }
+
+    async fn make_csr(
+        &self,
+        request: Request<MakeCsrRequest>,
+    ) -> Result<Response<MakeCsrReply>, Status> {
+        let request = request.into_inner();
+        answer(self.host.blocking(move |it| pki::make_csr(&it.root, &request)).await?)
+    }
+
+    async fn make_authority(
+        &self,
+        request: Request<MakeAuthorityRequest>,
+    ) -> Result<Response<MakeAuthorityReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, path) = (request.claim.take(), HostPath::parse(&request.directory)?);
+        let deed = Deed::new(format!("make a certificate authority in {path}"), &request);
+        let work = move |root: &Root| pki::make_authority(root, &path, &request, clock::now());
+        answer(self.host.change_files(claim, deed, work).await?)
+    }
+
+    async fn sign(&self, request: Request<SignRequest>) -> Result<Response<SignReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, path) = (request.claim.take(), HostPath::parse(&request.authority)?);
+        let name = request.subject.as_ref().map_or("", |it| &it.common_name);
+        let deed = Deed::new(format!("sign a certificate for {name:?} with {path}"), &request);
+        let work = move |root: &Root| pki::sign(root, &path, &request, clock::now());
+        answer(self.host.change_files(claim, deed, work).await?)
     }
 
     type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "provider")]
 pub mod artifacts;
+#[cfg(feature = "provider")]
+pub mod pki;
 pub mod service;
 #[cfg(feature = "provider")]
 mod step;

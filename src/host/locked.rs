@@ -86,6 +86,7 @@ impl Locked {
         self.claim.generation
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "a request has it so")]
     pub(super) fn claim(&self) -> Option<Claim> {
         Some(self.claim.clone())
     }

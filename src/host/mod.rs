@@ -16,6 +16,7 @@ mod lease;
 mod local;
 mod locked;
 mod name;
+mod pki;
 mod pool;
 pub mod ssh;
 

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::fault::Fault;
 use super::files::look;
 use super::place::{HostPath, Root};
-use super::{artifacts, clock, machine, packages, services};
+use super::{artifacts, clock, machine, packages, pki, services};
 use crate::proto::agent::{Disk, FactsReply, FactsRequest};
 
 /// More in one message would hold up the heartbeat of the client.
@@ -18,8 +18,9 @@ const MOST_SUBJECTS: usize = 10_000;
 
 /// Looks at everything at the same time.
 pub(super) async fn look(root: &Arc<Root>, request: FactsRequest) -> Result<FactsReply, Fault> {
-    let FactsRequest { disks, units, files, listeners, projects, packages } = request;
-    let subjects = [disks.len(), units.len(), files.len(), projects.len(), packages.len()];
+    let FactsRequest { disks, units, files, listeners, projects, packages, keys } = request;
+    let subjects =
+        [disks.len(), units.len(), files.len(), projects.len(), packages.len(), keys.len()];
     if subjects.iter().sum::<usize>() > MOST_SUBJECTS {
         return Err(Fault::Invalid(format!("more than {MOST_SUBJECTS} things are asked for")));
     }
@@ -35,6 +36,7 @@ pub(super) async fn look(root: &Arc<Root>, request: FactsRequest) -> Result<Fact
             reply.disks = disks.iter().map(|it| disk(&root, it)).collect();
             reply.files = files.iter().map(|it| look::describe(&root, it)).collect();
             reply.projects = projects.iter().map(|it| artifacts::look(&root, it)).collect();
+            reply.keys = keys.iter().map(|it| pki::describe(&root, it)).collect();
             Ok::<_, Fault>(reply)
         }
     });

@@ -8,7 +8,7 @@ use tonic::codegen::tokio_stream::{Stream, iter};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::state::{Entry, State};
-use super::{Failure, FakeHost};
+use super::{Failure, FakeHost, pki};
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::file::Kind;
 use crate::proto::agent::lock_reply::Outcome;
@@ -97,6 +97,7 @@ impl Agent for Calls {
             units: request.units.iter().map(|it| state.unit(it)).collect(),
             files: request.files.iter().map(|it| state.file(it)).collect(),
             projects: request.projects.iter().map(|it| state.project(it)).collect(),
+            keys: request.keys.iter().map(|it| pki::describe(&state, it)).collect(),
             ..FactsReply::default()
         }))
     }
@@ -396,6 +397,41 @@ impl Agent for Calls {
         let is_asked = |it: &&Record| names.is_empty() || names.contains(&it.name);
         let records = state.records.values().filter(is_asked).cloned().collect();
         Ok(Response::new(GetRecordsReply { records }))
+    }
+
+    async fn make_key(
+        &self,
+        request: Request<MakeKeyRequest>,
+    ) -> Result<Response<MakeKeyReply>, Status> {
+        let MakeKeyRequest { claim, path, user, group } = request.into_inner();
+        let path = text(&path);
+        let line = format!("make the key {path}{}", owner(&user, &group));
+        self.change(claim, line, |state| pki::make_key(state, &path)).await
+    }
+
+    async fn make_csr(
+        &self,
+        request: Request<MakeCsrRequest>,
+    ) -> Result<Response<MakeCsrReply>, Status> {
+        let path = text(&request.into_inner().path);
+        Ok(Response::new(pki::make_csr(&self.host.state(), &path)?))
+    }
+
+    async fn make_authority(
+        &self,
+        request: Request<MakeAuthorityRequest>,
+    ) -> Result<Response<MakeAuthorityReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, directory) = (request.claim.take(), text(&request.directory));
+        let line = format!("make the authority {directory}");
+        self.change(claim, line, |state| pki::make_authority(state, &directory, &request)).await
+    }
+
+    async fn sign(&self, request: Request<SignRequest>) -> Result<Response<SignReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, subject) = (request.claim.take(), request.subject.clone().unwrap_or_default());
+        let line = format!("sign for {}", subject.common_name);
+        self.change(claim, line, |state| pki::sign(state, &subject, &request)).await
     }
 
     type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;

@@ -4,6 +4,7 @@
 //! of that. It runs no program and serves no socket.
 
 mod calls;
+mod pki;
 mod state;
 
 use std::fmt;
