@@ -6,7 +6,8 @@
     reason = "a test drives processes, and fails by panicking"
 )]
 
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -19,6 +20,7 @@ use terraform_provider_ha::host::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 fn hosts(caller: &str) -> Arc<Hosts> {
     Arc::new(Hosts::new(caller.to_owned(), Some(agents_made_of(env!("CARGO_BIN_EXE_ha-agent")))))
@@ -166,6 +168,15 @@ async fn bytes_go_to_a_socket_and_back() {
     back.reverse();
     assert!(back == sent);
 
+    // A server that speaks and leaves is heard to the end, though we have not said a word.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move { listener.accept().await.unwrap().0.write_all(b"hello").await });
+    let mut stream = host.forward(&address).await.unwrap();
+    let mut said = String::new();
+    timeout(Duration::from_secs(10), stream.read_to_string(&mut said)).await.unwrap().unwrap();
+    assert_eq!(said, "hello");
+
     let error = host.forward("127.0.0.1:1").await.err().unwrap();
     assert!(matches!(error, HostError::Failed { .. }), "{error:?}");
 }
@@ -174,13 +185,13 @@ async fn bytes_go_to_a_socket_and_back() {
 async fn an_agent_that_does_not_come_up_is_refused_with_its_last_words() {
     let folder = tempfile::tempdir().unwrap();
     let check = async |agent: &str, expected: &str| {
-        let hosts = Hosts::new("anna".to_owned(), agent.into());
+        let hosts = Hosts::new("anna".to_owned(), Some(agents_made_of(agent)));
         let error = hosts.connect(&target(folder.path()), Patience::Once).await.unwrap_err();
         let HostError::Unreachable { source, .. } = &error else { panic!("{error:?}") };
         let source: &ConnectError = source.downcast_ref().unwrap();
         assert!(source.to_string().contains(expected) && !error.is_transient(), "{source}");
     };
-    check("/does/not/exist", "cannot start /does/not/exist: No such file").await;
+    check("/does/not/exist", "ha-agent_linux_").await;
     check("/bin/false", "the agent did not come up: exit status: 1").await;
     check("/bin/ls", "unrecognized option").await;
 }

@@ -20,7 +20,7 @@ use super::place::{HostPath, Root};
 use crate::proto::agent::forward_open::Target;
 use crate::proto::agent::forward_reply::Message as Out;
 use crate::proto::agent::forward_request::Message as In;
-use crate::proto::agent::{ForwardOpened, ForwardReply, ForwardRequest};
+use crate::proto::agent::{ForwardEnded, ForwardOpened, ForwardReply, ForwardRequest};
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
 type Writer = Box<dyn AsyncWrite + Send + Unpin>;
@@ -138,7 +138,12 @@ async fn receive(mut reader: Reader, answers: &Answers) {
     loop {
         buffer.reserve(CHUNK);
         let data: Result<Bytes, Status> = match reader.read_buf(&mut buffer).await {
-            Ok(0) => return,
+            Ok(0) => {
+                let ended = ForwardReply { message: Some(Out::Ended(ForwardEnded {})) };
+                // A client that is gone need not know.
+                let _ = answers.send(Ok(ended)).await;
+                return;
+            }
             Ok(_) => Ok(buffer.split().freeze()),
             Err(error) => Err(Fault::failed("read from the socket")(error).into()),
         };

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf, split};
 use tokio::sync::mpsc;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
-use tonic::{Response, Status, Streaming};
+use tonic::{Response, Streaming};
 
 use super::messages::forward_open::Target;
 use super::messages::{ForwardOpen, ForwardReply, ForwardRequest, forward_reply, forward_request};
@@ -61,16 +61,16 @@ async fn send(mut reader: ReadHalf<DuplexStream>, sender: mpsc::Sender<ForwardRe
 
 /// There to here.
 async fn receive(mut answers: Streaming<ForwardReply>, mut writer: WriteHalf<DuplexStream>) {
-    loop {
-        let answer: Result<Option<ForwardReply>, Status> = answers.message().await;
-        let Ok(Some(ForwardReply { message: Some(forward_reply::Message::Data(data)) })) = answer
-        else {
-            break;
+    // When whoever reads is gone, there is nobody to write to.
+    while let Ok(Some(ForwardReply { message: Some(message) })) = answers.message().await {
+        let written = match message {
+            forward_reply::Message::Data(data) => writer.write_all(&data).await,
+            forward_reply::Message::Ended(_) => writer.shutdown().await,
+            forward_reply::Message::Opened(_) => Ok(()),
         };
-        if writer.write_all(&data).await.is_err() {
+        if written.is_err() {
             return;
         }
     }
-    // Whoever reads may be gone.
     let _ = writer.shutdown().await;
 }

@@ -51,7 +51,7 @@ impl Engine {
     /// The program without what the environment of the test run would make it do.
     pub(crate) fn command(self) -> Command {
         let mut command = Command::new(self.program());
-        let ours = ["TF_", "TOFU_", "PROBE_"];
+        let ours = ["TF_", "TOFU_", "PROBE_", "HA_", "SSH_"];
         for (key, _) in env::vars_os() {
             if key.to_str().is_some_and(|key| ours.iter().any(|it| key.starts_with(it))) {
                 command.env_remove(key);

@@ -15,6 +15,9 @@
 mod engine;
 #[cfg(target_os = "linux")]
 mod processes;
+#[cfg(target_os = "linux")]
+#[path = "../support/trial.rs"]
+mod trial;
 mod workspace;
 
 mod drift;
@@ -22,6 +25,8 @@ mod ephemeral;
 mod failures;
 #[cfg(target_os = "linux")]
 mod faults;
+#[cfg(target_os = "linux")]
+mod hosts;
 mod imports;
 mod lifecycle;
 mod messages;

@@ -25,25 +25,38 @@ provider "probe" {
 
 pub(crate) struct Workspace {
     pub(crate) engine: Engine,
+    /// Beside what an engine needs by itself.
+    pub(crate) environment: Vec<(String, PathBuf)>,
     directory: TempDir,
 }
 
 impl Workspace {
-    /// A directory in which `init` was run.
+    /// A directory in which `init` was run, with the probe as its provider.
     pub(crate) fn new(engine: Engine) -> Self {
-        let at = Self { engine, directory: tempfile::tempdir().unwrap() };
+        let at = Self::serving(engine, "probe", PROVIDER);
+        fs::create_dir(at.path("objects")).unwrap();
+        at
+    }
+
+    /// A directory in which `init` was run, with one of the providers of the tests.
+    pub(crate) fn serving(engine: Engine, name: &str, provider: &str) -> Self {
+        let at = Self { engine, environment: Vec::new(), directory: tempfile::tempdir().unwrap() };
         let mirror = at.path("mirror");
         for registry in ["registry.terraform.io", "registry.opentofu.org"] {
-            let home = mirror.join(registry).join("terraform-ha/probe/0.1.0").join(platform());
+            let home = mirror
+                .join(registry)
+                .join("terraform-ha")
+                .join(name)
+                .join("0.1.0")
+                .join(platform());
             fs::create_dir_all(&home).unwrap();
-            symlink(probe(), home.join("terraform-provider-probe_v0.1.0")).unwrap();
+            symlink(example(name), home.join(format!("terraform-provider-{name}_v0.1.0"))).unwrap();
         }
         let mirror = mirror.display();
         let rc =
             format!("provider_installation {{\n  filesystem_mirror {{ path = \"{mirror}\" }}\n}}");
         fs::write(at.path("rc"), rc).unwrap();
-        fs::create_dir(at.path("objects")).unwrap();
-        at.provider(PROVIDER);
+        at.provider(provider);
         at.run(&["init"]).succeeds();
         at
     }
@@ -79,6 +92,7 @@ impl Workspace {
         let mut command = self.engine.command();
         command.arg(verb).args(flags).args(rest);
         command.current_dir(self.directory.path()).env("TF_CLI_CONFIG_FILE", self.path("rc"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -281,10 +295,10 @@ impl Plan {
     }
 }
 
-/// The test provider, beside this test.
-fn probe() -> PathBuf {
+/// A provider of the tests, beside this test.
+fn example(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
-    let path = test.ancestors().nth(2).unwrap().join("examples/terraform-provider-probe");
+    let path = test.ancestors().nth(2).unwrap().join(format!("examples/terraform-provider-{name}"));
     assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
     path
 }
