@@ -17,6 +17,8 @@ pub mod engine;
 pub mod host;
 pub mod proto;
 #[cfg(feature = "provider")]
+pub mod remote;
+#[cfg(feature = "provider")]
 pub mod resources;
 #[cfg(feature = "provider")]
 pub mod tfplugin;

@@ -1,0 +1,4 @@
+//! Services that are not hosts.
+
+#[cfg(feature = "provider")]
+pub mod dns;
