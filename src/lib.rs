@@ -7,6 +7,8 @@
 //! Two programs are made of it, each with crates that the other does without: feature `provider` (the default) and
 //! feature `agent`.
 
+#[cfg(feature = "provider")]
+pub mod actions;
 #[cfg(feature = "agent")]
 pub mod agent;
 #[cfg(feature = "provider")]
