@@ -8,7 +8,7 @@ help:
 
 ## make test    everything that must pass before a merge; sets up what it needs
 test:
-	@scripts/stages setup fmt shell clippy deny advisories build tfplugindocs nextest doctest go-plugin terraform tofu
+	@scripts/stages setup fmt shell clippy deny advisories build agents tfplugindocs nextest doctest go-plugin terraform tofu
 
 ## make check   the quick part of it, for while you work
 check:
@@ -16,7 +16,7 @@ check:
 
 ## make lab     tests on real hosts, made on this machine by systemd-nspawn; needs root
 lab:
-	@scripts/stages setup lab
+	@scripts/stages setup agents lab
 
 ## make demo    the plugin layer at work with a real Terraform; ENGINE=tofu for OpenTofu
 demo:

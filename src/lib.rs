@@ -11,14 +11,13 @@
 pub mod actions;
 #[cfg(feature = "agent")]
 pub mod agent;
-#[cfg(feature = "provider")]
 pub mod domain;
 #[cfg(feature = "provider")]
 pub mod engine;
 #[cfg(feature = "provider")]
 pub mod host;
 pub mod proto;
-#[cfg(feature = "provider")]
+#[cfg(any(feature = "provider", feature = "agent"))]
 pub mod remote;
 #[cfg(feature = "provider")]
 pub mod resources;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
-use terraform_provider_ha::host::messages::FactsRequest;
 use terraform_provider_ha::host::messages::file::Kind;
+use terraform_provider_ha::host::messages::{FactsRequest, Record};
 use terraform_provider_ha::host::{
     ConnectError, File, HostError, Hosts, Lease, Patience, Target, Way,
 };
@@ -55,14 +55,26 @@ async fn a_local_host_is_a_directory() {
     let root = folder.path().join("made/by/the/provider");
     let hosts = hosts("anna@desk, process 1");
     let mut lease = Lease::new(Arc::clone(&hosts), target(&root), "x".to_owned());
-    let host = lease.locked(Patience::Once).await.unwrap();
+    let missing = lease.locked(Patience::Once).await.unwrap_err();
+    assert!(matches!(missing, HostError::Unreachable { .. }) && missing.is_transient());
+    assert!(!folder.path().join("made").exists());
+    let host = lease.locked(Patience::Boot(tokio::time::Instant::now())).await.unwrap();
     assert!(host.put(file("/hello", b"\0\xff")).await.unwrap());
     assert_eq!(fs::read(root.join("hello")).unwrap(), b"\0\xff");
     let seen = host.facts(facts("/hello")).await.unwrap();
     assert_eq!((seen.files[0].kind(), seen.files[0].size, seen.ahead), (Kind::Regular, 2, 0));
+    assert_eq!(seen.machine_id.len(), 32);
     // One agent, whoever asks.
     hosts.connect(&target(&root), Patience::Once).await.unwrap();
     assert_eq!(agents(&root).len(), 1);
+
+    let record = Record { name: "trial".to_owned(), format: 1, content: "x".into() };
+    assert!(host.put_record(record.clone()).await.unwrap());
+    assert_eq!(host.records(&["trial", "other"]).await.unwrap(), [record]);
+    for is_there in [true, false] {
+        assert_eq!(host.remove_record("trial").await.unwrap(), is_there);
+    }
+    assert_eq!(host.records(&[]).await.unwrap(), []);
 
     let error = host.put(file("relative", b"")).await.unwrap_err();
     assert_eq!(error.to_string(), "a: cannot put relative: the path relative is not absolute");

@@ -65,10 +65,13 @@ impl Locks {
             Err(error) => return Err(Fault::failed(format!("lock {}", claim.lock))(error)),
         }
         let last = last_generation(root, &claim.lock)?;
-        let generation = match claim.generation {
-            0 => last.checked_add(1).ok_or_else(|| exhausted(&claim.lock))?,
-            number if number < last => return Ok(Outcome::Outdated(last)),
-            number => number,
+        let generation = match grant(claim.generation, last) {
+            Grant::Given(number) => number,
+            Grant::Outdated => return Ok(Outcome::Outdated(last)),
+            Grant::Exhausted => {
+                let lock = &claim.lock;
+                return Err(Fault::Refused(format!("the lock {lock:?} has no further generation")));
+            }
         };
         note_generation(root, &claim.lock, generation)?;
         note_holder(&mut file, generation, asker)
@@ -164,14 +167,65 @@ fn note_generation(root: &Root, lock: &str, generation: u64) -> Result<(), Fault
     put(&place, wanted).map(drop)
 }
 
-fn exhausted(lock: &str) -> Fault {
-    Fault::Refused(format!("the lock {lock:?} has no further generation"))
+/// Whether a run may begin or go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grant {
+    Given(u64),
+    /// A later run has been at work since.
+    Outdated,
+    Exhausted,
+}
+
+/// 0 asks for a new generation, any other number for that one. The lock keeps two runs apart that live at the same
+/// time; this keeps out what a run still wants after it was overtaken.
+fn grant(asked: u64, last: u64) -> Grant {
+    match asked {
+        0 => last.checked_add(1).map_or(Grant::Exhausted, Grant::Given),
+        number if number < last => Grant::Outdated,
+        number => Grant::Given(number),
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test looks at files")]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Runs follow each other on any of the hosts; one of them wakes up late and tries to go on.
+        #[test]
+        fn a_run_that_was_overtaken_goes_on_nowhere_that_it_was(
+            runs in vec(vec(0_usize..4, 1..4), 1..8),
+            late in any::<prop::sample::Index>(),
+        ) {
+            let (mut last, mut given) = ([0; 4], Vec::new());
+            for hosts in &runs {
+                let mut numbers = Vec::new();
+                for host in hosts {
+                    let Grant::Given(number) = grant(0, last[*host]) else { panic!("no number") };
+                    prop_assert!(number > last[*host]);
+                    last[*host] = number;
+                    numbers.push((*host, number));
+                }
+                given.push(numbers);
+            }
+            let late = late.index(runs.len());
+            for (at, (host, number)) in given[late].iter().enumerate() {
+                let overtaken = given[late][at + 1..].iter().any(|it| it.0 == *host)
+                    || given[late + 1..].iter().flatten().any(|it| it.0 == *host);
+                prop_assert_eq!(grant(*number, last[*host]) == Grant::Outdated, overtaken);
+            }
+        }
+    }
+
+    #[test]
+    fn no_number_comes_after_the_last() {
+        assert_eq!(grant(0, u64::MAX), Grant::Exhausted);
+        assert_eq!(grant(u64::MAX, u64::MAX), Grant::Given(u64::MAX));
+    }
 
     fn ask(locks: &Locks, root: &Root, generation: u64, caller: &str) -> Outcome {
         let asker = Asker { caller: caller.to_owned(), process: 7, now: 5_000_000_001 };

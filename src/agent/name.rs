@@ -28,6 +28,17 @@ pub(super) fn account(name: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A package of a distribution.
+pub(super) fn package(name: &str) -> Result<(), Fault> {
+    let is_allowed =
+        |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "+.-".contains(it);
+    check("package", name, 100, is_allowed, "lower-case letters, digits, `+`, `.` and `-`")?;
+    if name.starts_with('+') {
+        return Err(Fault::Invalid(format!("the package {name:?} begins with a `+`")));
+    }
+    Ok(())
+}
+
 fn check(
     kind: &str,
     name: &str,
@@ -58,6 +69,7 @@ mod tests {
         file("lock", "etcd-prod_1.x").unwrap();
         unit("etcd@a\\x2db.service").unwrap();
         account("_etcd-1").unwrap();
+        package("libstdc++6").unwrap();
     }
 
     #[test]
@@ -68,6 +80,10 @@ mod tests {
             unit(&format!("{name}/.service")).unwrap_err();
             unit(name).unwrap_err();
             account(name).unwrap_err();
+            package(name).unwrap_err();
+        }
+        for name in ["+a", "A", "a=1", "a_b", "a:amd64", "a*"] {
+            package(name).unwrap_err();
         }
         for name in ["0", "Root", "a.b", "a:b"] {
             account(name).unwrap_err();

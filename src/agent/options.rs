@@ -9,6 +9,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 pub(super) const USAGE: &str = "\
 usage: ha-agent serve --nonce TEXT [--root DIRECTORY] [--silence MILLISECONDS]
+       ha-agent supervise --unit NAME [--root DIRECTORY]
+       ha-agent launch PARENT OPEN-FILES PROGRAM [ARGUMENT…]
        ha-agent --version
 
 The provider starts it; there is nothing in it for people.
@@ -18,7 +20,28 @@ The provider starts it; there is nothing in it for people.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Serve(Options),
+    Supervise(Supervised),
+    Launch(Launch),
     Version,
+}
+
+/// Which service to keep running.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Supervised {
+    pub(super) root: Option<PathBuf>,
+    /// With its type: `etcd.service`.
+    pub(super) unit: String,
+}
+
+/// What to become.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Launch {
+    /// Nothing is launched for another, and nothing outlives it.
+    pub(super) parent: i32,
+    /// The largest number of open files; 0: as it is.
+    pub(super) open_files: u64,
+    pub(super) program: OsString,
+    pub(super) arguments: Vec<OsString>,
 }
 
 /// How to serve.
@@ -37,6 +60,13 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Option<Wis
     match arguments.next()?.to_str()? {
         "--version" if arguments.next().is_none() => return Some(Wish::Version),
         "serve" => {}
+        "supervise" => return supervised(arguments).map(Wish::Supervise),
+        "launch" => {
+            let mut number = || arguments.next()?.into_string().ok();
+            let (parent, open_files) = (number()?.parse().ok()?, number()?.parse().ok()?);
+            let (program, arguments) = (arguments.next()?, arguments.collect());
+            return Some(Wish::Launch(Launch { parent, open_files, program, arguments }));
+        }
         _ => return None,
     }
     let mut options = Options { nonce: String::new(), root: None, silence: SILENCE };
@@ -51,8 +81,24 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Option<Wis
     }
     let is_nonce = (8..=64).contains(&options.nonce.len())
         && options.nonce.bytes().all(|it| it.is_ascii_alphanumeric());
-    let is_root = options.root.as_ref().is_none_or(|it| it.is_absolute());
-    (is_nonce && is_root).then_some(Wish::Serve(options))
+    (is_nonce && is_root(options.root.as_ref())).then_some(Wish::Serve(options))
+}
+
+fn supervised(mut arguments: impl Iterator<Item = OsString>) -> Option<Supervised> {
+    let (mut root, mut unit) = (None, None);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next()?;
+        match name.to_str()? {
+            "--root" => root = Some(PathBuf::from(value)),
+            "--unit" => unit = Some(value.into_string().ok()?),
+            _ => return None,
+        }
+    }
+    is_root(root.as_ref()).then_some(Supervised { root, unit: unit? })
+}
+
+fn is_root(root: Option<&PathBuf>) -> bool {
+    root.is_none_or(|it| it.is_absolute())
 }
 
 #[cfg(test)]
@@ -77,6 +123,19 @@ mod tests {
     }
 
     #[test]
+    fn the_command_lines_of_a_service() {
+        let wish = Supervised { root: Some("/r".into()), unit: "a.service".to_owned() };
+        assert_eq!(given("supervise --unit a.service --root /r"), Some(Wish::Supervise(wish)));
+        let wish = Launch {
+            parent: 7,
+            open_files: 0,
+            program: "/bin/x".into(),
+            arguments: vec!["--root".into(), "--".into()],
+        };
+        assert_eq!(given("launch 7 0 /bin/x --root --"), Some(Wish::Launch(wish)));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for line in [
             "",
@@ -88,6 +147,12 @@ mod tests {
             "serve --nonce 12345678 --silence soon",
             "serve --nonce 12345678 --what 1",
             "--version now",
+            "supervise",
+            "supervise --root /r",
+            "supervise --unit a.service --root r",
+            "launch",
+            "launch 7 0",
+            "launch 7 x /bin/x",
             "backup",
         ] {
             assert_eq!(given(line), None, "{line}");

@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
@@ -82,7 +82,7 @@ impl fmt::Display for HostPath {
 #[derive(Debug)]
 pub(super) struct Root {
     top: OwnedFd,
-    is_own: bool,
+    prefix: Option<PathBuf>,
 }
 
 impl Root {
@@ -91,19 +91,31 @@ impl Root {
         let path = prefix.unwrap_or(Path::new("/"));
         let top = openat(CWD, path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .map_err(Fault::failed(format!("open the root {}", path.display())))?;
-        Ok(Self { top, is_own: prefix.is_some() })
+        Ok(Self { top, prefix: prefix.map(|it| it.components().collect()) })
     }
 
     /// Whether this is a directory that stands for a host, and not the system.
     pub(super) fn is_own(&self) -> bool {
-        self.is_own
+        self.prefix.is_some()
+    }
+
+    /// The directory that stands for the host.
+    pub(super) fn prefix(&self) -> Option<&Path> {
+        self.prefix.as_deref()
+    }
+
+    /// What the system calls a path of the host.
+    pub(super) fn outside(&self, path: &HostPath) -> OsString {
+        let mut outside = self.prefix.clone().unwrap_or_default().into_os_string();
+        outside.push(OsStr::from_bytes(path.bytes()));
+        outside
     }
 
     /// Opens a directory. Symlinks on the way and at its end are followed, within an own root.
     pub(super) fn directory(&self, path: &HostPath) -> rustix::io::Result<OwnedFd> {
         let (top, path) = (self.top.as_fd(), path.below_root());
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-        if !self.is_own {
+        if !self.is_own() {
             return openat(top, path, flags, Mode::empty());
         }
         // The kernel asks to try again when something was renamed meanwhile.
@@ -159,6 +171,22 @@ impl Place {
 
     pub(super) fn path(&self) -> &HostPath {
         &self.path
+    }
+
+    /// A name of the agent's own in the same directory, for what is not finished.
+    pub(super) fn beside(&self, name: &OsStr) -> Result<Self, Fault> {
+        let above = self.parent.try_clone();
+        let parent =
+            above.map_err(Fault::failed(format!("open the directory of {}", self.path)))?;
+        Ok(Self { parent, name: name.to_owned(), path: self.path.clone() })
+    }
+
+    /// A name in the directory that lies here.
+    pub(super) fn below(&self, name: &str) -> Result<Self, Fault> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let parent = openat(self.parent(), &self.name, flags, Mode::empty());
+        let path = self.path.join(name.as_ref());
+        Ok(Self { parent: parent.map_err(self.failed("open"))?, name: name.into(), path })
     }
 
     /// For `map_err`: what was being done to it.

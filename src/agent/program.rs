@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::fault::Fault;
 
 /// Where programs of the system lie.
-const DIRECTORIES: [&str; 6] =
+pub(super) const DIRECTORIES: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 /// Of each output so much is kept.
 const KEPT: usize = 1 << 20;
@@ -55,7 +55,8 @@ impl Ended {
     }
 }
 
-fn describe(status: ExitStatus) -> String {
+/// How a process ended, for people.
+pub(super) fn describe(status: ExitStatus) -> String {
     match status.signal() {
         Some(signal) => format!("ended by signal {signal}"),
         None => format!("exit status {}", status.code().unwrap_or_default()),
@@ -121,7 +122,8 @@ pub(super) async fn run(call: Call) -> Result<Ended, Fault> {
     Err(stopped)
 }
 
-async fn ended(ending: Option<watch::Receiver<bool>>) {
+/// Waits for the end of the agent; without a way to hear of it for ever.
+pub(super) async fn ended(ending: Option<watch::Receiver<bool>>) {
     let Some(mut ending) = ending else { return std::future::pending().await };
     // The sender lives as long as the agent.
     if ending.wait_for(|it| *it).await.is_err() {

@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::files::look;
 use super::files::owner::Owner;
 use super::files::put::{Wanted, put};
+use super::files::remove::remove;
 use super::place::{OWN, Root};
 use super::{name, state};
 use crate::proto::agent::Record;
@@ -27,6 +28,12 @@ pub(super) fn put_record(root: &Root, record: &Record) -> Result<bool, Fault> {
     put(&state::place(root, FOLDER, &record.name)?, wanted)
 }
 
+/// Removes a record. True when there was one.
+pub(super) fn remove_record(root: &Root, record: &str) -> Result<bool, Fault> {
+    name::file("record", record)?;
+    state::find(root, FOLDER, record)?.map_or(Ok(false), |it| remove(&it, false))
+}
+
 /// The records with these names, as far as they exist, or all.
 pub(super) fn get_records(root: &Root, names: &[String]) -> Result<Vec<Record>, Fault> {
     let names = if names.is_empty() { all(root)? } else { names.to_vec() };
@@ -36,7 +43,7 @@ pub(super) fn get_records(root: &Root, names: &[String]) -> Result<Vec<Record>, 
 
 fn get(root: &Root, record: &str) -> Result<Option<Record>, Fault> {
     name::file("record", record)?;
-    let place = state::place(root, FOLDER, record)?;
+    let Some(place) = state::find(root, FOLDER, record)? else { return Ok(None) };
     let (seen, content) = look::read(&place, MOST_BYTES)?;
     if seen.kind() == Kind::Absent {
         return Ok(None);
@@ -55,7 +62,7 @@ fn parse(text: &[u8]) -> Option<(u32, &[u8])> {
 
 /// Sorted, so that the answer does not depend on the file system.
 fn all(root: &Root) -> Result<Vec<String>, Fault> {
-    let place = state::place(root, FOLDER, "any")?;
+    let Some(place) = state::find(root, FOLDER, "any")? else { return Ok(Vec::new()) };
     let mut names = Vec::new();
     for entry in Dir::read_from(place.parent()).map_err(place.failed("list what is beside"))? {
         let entry = entry.map_err(place.failed("list what is beside"))?;

@@ -17,7 +17,9 @@ use super::files::put::Wanted;
 use super::files::{aside, directory, look, put, remove};
 use super::lock::{Asker, Outcome};
 use super::place::{HostPath, Root};
-use super::{clock, facts, forward, journal, record, run, services, users};
+use super::{
+    artifacts, clock, facts, forward, journal, machine, packages, pki, record, run, services, users,
+};
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::lock_reply::Outcome as Told;
 use crate::proto::agent::service_request::Action;
@@ -101,7 +103,11 @@ impl Agent for Rpc {
         }
         let _step = self.host.life.begin()?;
         let claim = Claim { lock: name, generation };
-        let taken = self.host.blocking(move |it| it.locks.take(&it.root, &claim, &asker)).await?;
+        let take = move |it: &Host| {
+            machine::ensure(&it.root)?;
+            it.locks.take(&it.root, &claim, &asker)
+        };
+        let taken = self.host.blocking(take).await?;
         let outcome = match taken {
             Outcome::Held(held) => {
                 Told::Held(Claim { lock: held.name.clone(), generation: held.generation })
@@ -226,6 +232,12 @@ impl Agent for Rpc {
         answer(ServiceReply { unit: services::look(&self.host.root, &units).await?.pop() })
     }
 
+    async fn logs(&self, request: Request<LogsRequest>) -> Result<Response<LogsReply>, Status> {
+        let LogsRequest { unit, lines } = request.into_inner();
+        let text = services::logs(&self.host.root, &unit, lines).await?;
+        answer(LogsReply { text: text.into() })
+    }
+
     async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
         let mut request = request.into_inner();
         let claim = request.claim.take();
@@ -279,6 +291,16 @@ impl Agent for Rpc {
         answer(PutRecordReply { changed: self.host.change_files(claim, deed, work).await? })
     }
 
+    async fn remove_record(
+        &self,
+        request: Request<RemoveRecordRequest>,
+    ) -> Result<Response<RemoveRecordReply>, Status> {
+        let RemoveRecordRequest { claim, name } = request.into_inner();
+        let deed = Deed::new(format!("remove the record {name:?}"), &name);
+        let work = move |root: &Root| record::remove_record(root, &name);
+        answer(RemoveRecordReply { changed: self.host.change_files(claim, deed, work).await? })
+    }
+
     async fn get_records(
         &self,
         request: Request<GetRecordsRequest>,
@@ -286,6 +308,45 @@ impl Agent for Rpc {
         let names = request.into_inner().names;
         let read = self.host.blocking(move |it| record::get_records(&it.root, &names));
         answer(GetRecordsReply { records: read.await? })
+    }
+
+    async fn make_key(
+        &self,
+        request: Request<MakeKeyRequest>,
+    ) -> Result<Response<MakeKeyReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, path) = (request.claim.take(), HostPath::parse(&request.path)?);
+        let deed = Deed::new(format!("make the key {path}"), &request);
+        let work = move |root: &Root| pki::make_key(root, &path, &request);
+        answer(self.host.change_files(claim, deed, work).await?)
+    }
+
+    async fn make_csr(
+        &self,
+        request: Request<MakeCsrRequest>,
+    ) -> Result<Response<MakeCsrReply>, Status> {
+        let request = request.into_inner();
+        answer(self.host.blocking(move |it| pki::make_csr(&it.root, &request)).await?)
+    }
+
+    async fn make_authority(
+        &self,
+        request: Request<MakeAuthorityRequest>,
+    ) -> Result<Response<MakeAuthorityReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, path) = (request.claim.take(), HostPath::parse(&request.directory)?);
+        let deed = Deed::new(format!("make a certificate authority in {path}"), &request);
+        let work = move |root: &Root| pki::make_authority(root, &path, &request, clock::now());
+        answer(self.host.change_files(claim, deed, work).await?)
+    }
+
+    async fn sign(&self, request: Request<SignRequest>) -> Result<Response<SignReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, path) = (request.claim.take(), HostPath::parse(&request.authority)?);
+        let name = request.subject.as_ref().map_or("", |it| &it.common_name);
+        let deed = Deed::new(format!("sign a certificate for {name:?} with {path}"), &request);
+        let work = move |root: &Root| pki::sign(root, &path, &request, clock::now());
+        answer(self.host.change_files(claim, deed, work).await?)
     }
 
     type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;
@@ -298,5 +359,49 @@ impl Agent for Rpc {
         let root = Arc::clone(&self.host.root);
         tokio::spawn(async move { forward::forward(&root, request.into_inner(), sender).await });
         answer(Box::pin(ReceiverStream::new(answers)) as Self::ForwardStream)
+    }
+
+    async fn ensure_packages(
+        &self,
+        request: Request<EnsurePackagesRequest>,
+    ) -> Result<Response<EnsurePackagesReply>, Status> {
+        answer(packages::ensure(&self.host, request.into_inner()).await?)
+    }
+
+    type FetchArtifactStream =
+        Pin<Box<dyn Stream<Item = Result<FetchArtifactReply, Status>> + Send>>;
+
+    async fn fetch_artifact(
+        &self,
+        request: Request<FetchArtifactRequest>,
+    ) -> Result<Response<Self::FetchArtifactStream>, Status> {
+        let (sender, answers) = mpsc::channel(WAITING);
+        let host = Arc::clone(&self.host);
+        tokio::spawn(async move { artifacts::fetch(&host, request.into_inner(), sender).await });
+        answer(Box::pin(ReceiverStream::new(answers)) as Self::FetchArtifactStream)
+    }
+
+    async fn upload_artifact(
+        &self,
+        request: Request<Streaming<UploadArtifactRequest>>,
+    ) -> Result<Response<UploadArtifactReply>, Status> {
+        let changed = artifacts::upload(&self.host, request.into_inner()).await?;
+        answer(UploadArtifactReply { changed })
+    }
+
+    async fn switch_artifact(
+        &self,
+        request: Request<SwitchArtifactRequest>,
+    ) -> Result<Response<SwitchArtifactReply>, Status> {
+        let changed = artifacts::switch(&self.host, request.into_inner()).await?;
+        answer(SwitchArtifactReply { changed })
+    }
+
+    async fn remove_artifact(
+        &self,
+        request: Request<RemoveArtifactRequest>,
+    ) -> Result<Response<RemoveArtifactReply>, Status> {
+        let changed = artifacts::remove(&self.host, request.into_inner()).await?;
+        answer(RemoveArtifactReply { changed })
     }
 }

@@ -18,7 +18,7 @@ use super::lock::Locks;
 use super::options::{self, Options, USAGE, Wish};
 use super::place::Root;
 use super::rpc::{FORMAT, MESSAGE_LIMIT, Rpc};
-use super::stdio;
+use super::{stdio, supervise};
 use crate::proto::agent::agent_server::AgentServer;
 
 /// A partition frees the locks within twice this. sshd by itself would keep the connection for hours.
@@ -31,6 +31,8 @@ const CONNECTION_WINDOW: u32 = 2 << 20;
 pub fn run() -> ExitCode {
     let ended = match options::parse(std::env::args_os().skip(1)) {
         Some(Wish::Serve(options)) => serve(&options),
+        Some(Wish::Supervise(wish)) => supervise::supervise(&wish),
+        Some(Wish::Launch(wish)) => Err(supervise::launch(&wish)),
         Some(Wish::Version) => {
             writeln!(io::stdout(), "ha-agent {} format {FORMAT}", env!("CARGO_PKG_VERSION"))
         }

@@ -1,4 +1,4 @@
-//! Services under systemd, by `systemctl` with an argument vector.
+//! Services: under systemd by `systemctl` with an argument vector, elsewhere under our own supervisor.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -7,15 +7,22 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::fault::Fault;
+use super::mutex;
 use super::name;
 use super::place::Root;
 use super::program::{self, Call};
+use super::supervise;
 use crate::proto::agent::Unit;
 use crate::proto::agent::service_request::Action;
 
 /// There when systemd is what runs services.
 const RUNS: &str = "/run/systemd/system";
 const LIMIT: Duration = Duration::from_secs(90);
+/// Lines of a log, when nobody says how many.
+const LINES: u32 = 100;
+/// More would not fit into the text.
+const MOST_LINES: u32 = 1000;
+const MOST_TEXT: usize = 64 << 10;
 const PROPERTIES: &str =
     "--property=LoadState,ActiveState,SubState,UnitFileState,MainPID,NRestarts,NeedDaemonReload";
 
@@ -32,10 +39,7 @@ pub(super) async fn act(
     limit: Option<Duration>,
     ending: watch::Receiver<bool>,
 ) -> Result<(), Fault> {
-    let verb = verb(action);
-    if !are_systemd(root) {
-        return Err(Fault::Refused("no systemd runs services here".to_owned()));
-    }
+    let (verb, limit) = (verb(action), limit.unwrap_or(LIMIT));
     let mut arguments = vec!["--no-ask-password", verb];
     if action == Action::ReadUnits {
         if !unit.is_empty() {
@@ -45,7 +49,14 @@ pub(super) async fn act(
         name::unit(unit)?;
         arguments.extend(["--", unit]);
     }
-    let done = systemctl(&arguments, limit.unwrap_or(LIMIT), Some(ending)).await?;
+    if !are_systemd(root) {
+        return supervise::act(root, action, unit, limit, ending).await;
+    }
+    let _alone = match action {
+        Action::ReadUnits => Some(mutex::alone(root, limit, ending.clone()).await?),
+        _ => None,
+    };
+    let done = systemctl(&arguments, limit, Some(ending)).await?;
     done.success(&format!("{verb} {unit}")).map(drop)
 }
 
@@ -74,7 +85,7 @@ pub(super) async fn look(root: &Root, units: &[String]) -> Result<Vec<Unit>, Fau
         return Ok(Vec::new());
     }
     if !are_systemd(root) {
-        return Err(Fault::Refused("no systemd runs services here".to_owned()));
+        return units.iter().map(|it| supervise::look(root, it)).collect();
     }
     let mut arguments = vec!["show", "--no-pager", PROPERTIES, "--"];
     arguments.extend(units.iter().map(String::as_str));
@@ -87,12 +98,34 @@ pub(super) async fn look(root: &Root, units: &[String]) -> Result<Vec<Unit>, Fau
     Err(Fault::Refused(format!("systemctl told of {} units, not {}", states.len(), units.len())))
 }
 
+/// The last lines that a unit has written, as many as fit into 64 KiB.
+pub(super) async fn logs(root: &Root, unit: &str, lines: u32) -> Result<Vec<u8>, Fault> {
+    name::unit(unit)?;
+    let lines = if lines == 0 { LINES } else { lines.min(MOST_LINES) };
+    if !are_systemd(root) {
+        return supervise::logs(root, unit, lines as usize, MOST_TEXT);
+    }
+    let (number, unit) = (format!("--lines={lines}"), format!("--unit={unit}"));
+    let arguments = ["--no-pager", "--quiet", "--output=short-iso", &number, &unit];
+    let told = run("journalctl", &arguments, LIMIT, None).await?.success("read the journal")?;
+    Ok(supervise::tail(&told.stdout, lines as usize, MOST_TEXT).to_vec())
+}
+
 async fn systemctl(
     arguments: &[&str],
     limit: Duration,
     ending: Option<watch::Receiver<bool>>,
 ) -> Result<program::Ended, Fault> {
-    let program = program::find("systemctl")?;
+    run("systemctl", arguments, limit, ending).await
+}
+
+async fn run(
+    name: &str,
+    arguments: &[&str],
+    limit: Duration,
+    ending: Option<watch::Receiver<bool>>,
+) -> Result<program::Ended, Fault> {
+    let program = program::find(name)?;
     let arguments = arguments.iter().map(OsString::from).collect();
     program::run(Call { program, arguments, input: Bytes::new(), limit, ending }).await
 }
@@ -121,6 +154,7 @@ fn unit(name: &str, block: &str) -> Unit {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test looks at files")]
 mod tests {
     use super::*;
 
@@ -137,13 +171,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_no_systemd_runs_nothing_is_tried() {
+    async fn what_is_no_unit_is_refused_everywhere() {
         let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(Some(folder.path())).unwrap();
-        let ending = watch::Sender::new(false);
-        let done = act(&root, Action::Start, "a.service", None, ending.subscribe()).await;
-        assert!(matches!(done, Err(Fault::Refused(_))));
-        assert!(look(&root, &[]).await.unwrap().is_empty());
-        assert!(matches!(look(&root, &["-x.service".to_owned()]).await, Err(Fault::Invalid(_))));
+        let own = Root::open(Some(folder.path())).unwrap();
+        for root in [own, Root::open(None).unwrap()] {
+            for unit in ["-x.service", "a", "../a.service", ""] {
+                let ending = watch::Sender::new(false).subscribe();
+                let done = act(&root, Action::Start, unit, None, ending).await;
+                assert!(matches!(done, Err(Fault::Invalid(_))), "{unit:?}");
+                let seen = look(&root, &[unit.to_owned()]).await;
+                assert!(matches!(seen, Err(Fault::Invalid(_))), "{unit:?}");
+                assert!(matches!(logs(&root, unit, 1).await, Err(Fault::Invalid(_))), "{unit:?}");
+            }
+            assert!(look(&root, &[]).await.unwrap().is_empty());
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "to look changes nothing");
     }
 }

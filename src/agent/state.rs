@@ -22,3 +22,9 @@ pub(super) fn place(root: &Root, directory: &str, name: &str) -> Result<Place, F
     }
     root.place(&directory.join(name.as_ref()))
 }
+
+/// The same, where nothing is made: None when the directory is not there.
+pub(super) fn find(root: &Root, directory: &str, name: &str) -> Result<Option<Place>, Fault> {
+    let directory = HostPath::parse(format!("{DIRECTORY}/{directory}").as_bytes())?;
+    root.find(&directory.join(name.as_ref()))
+}

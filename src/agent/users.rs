@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::fault::Fault;
-use super::files::owner::{Account, account};
+use super::files::owner::{Account, Owner, account};
 use super::name;
 use super::place::{HostPath, Root};
 use super::program::{self, Call};
@@ -16,7 +16,8 @@ use crate::proto::agent::{EnsureUserReply, EnsureUserRequest};
 /// The account files are locked by the tools themselves, and another may be at work.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Makes what is missing of a user and its group. What is there stays as it is.
+/// Makes what is missing of a user and its group. What is there stays as it is. On a host in a directory every user is
+/// the agent's own.
 pub(super) async fn ensure(
     root: &Root,
     wanted: &EnsureUserRequest,
@@ -25,7 +26,9 @@ pub(super) async fn ensure(
     name::account(&wanted.group)?;
     let home = HostPath::parse(&wanted.home)?;
     if root.is_own() {
-        return Err(Fault::Refused("a host in a directory has no users of its own".to_owned()));
+        let Owner { user, group } = Owner::of_agent();
+        let (user, group) = (user.as_raw(), group.as_raw());
+        return Ok(EnsureUserReply { changed: false, user, group });
     }
     let mut changed = false;
     if group(root, wanted)?.is_none() {
@@ -92,6 +95,20 @@ mod tests {
             };
             assert!(matches!(ensure(&root, &wanted).await, Err(Fault::Invalid(_))), "{name:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn in_a_directory_every_user_is_the_agents() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(Some(folder.path())).unwrap();
+        let wanted = EnsureUserRequest {
+            name: "etcd".to_owned(),
+            group: "etcd".to_owned(),
+            home: b"/var/lib/etcd".to_vec().into(),
+            ..EnsureUserRequest::default()
+        };
+        let reply = ensure(&root, &wanted).await.unwrap();
+        assert_eq!((reply.changed, reply.user), (false, Owner::of_agent().user.as_raw()));
     }
 
     #[tokio::test]

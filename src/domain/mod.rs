@@ -1,8 +1,17 @@
 //! Pure: facts in, decisions out. Nothing here awaits, reads a clock or meets a host.
 //!
 //! Each topic has a `Desired`, an `Observed`, a `Step`, a `Refusal` and a planner `next`. Here is what they share.
+//! [`service`] is shared with the agent too.
 
+#[cfg(feature = "provider")]
+pub mod artifacts;
+#[cfg(feature = "provider")]
 pub mod dns;
+#[cfg(feature = "provider")]
+pub mod pki;
+pub mod service;
+#[cfg(feature = "provider")]
 mod step;
 
+#[cfg(feature = "provider")]
 pub use self::step::{Kind, Next, Step};

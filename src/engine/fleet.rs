@@ -77,8 +77,19 @@ impl Fleet {
         F: Fn(String, Locked) -> A,
         A: Future<Output = Result<T, HostError>>,
     {
+        let all = self.members.keys().cloned().collect();
+        self.some(&all, ask).await
+    }
+
+    /// Asks some of the hosts at the same time, each under the lock of this run. Keys that are no hosts are passed over.
+    pub async fn some<T, F, A>(&mut self, keys: &BTreeSet<String>, ask: F) -> Answers<T>
+    where
+        F: Fn(String, Locked) -> A,
+        A: Future<Output = Result<T, HostError>>,
+    {
         let ask = &ask;
-        let asked = self.members.iter_mut().map(async |(key, member)| {
+        let chosen = self.members.iter_mut().filter(|(key, _)| keys.contains(*key));
+        let asked = chosen.map(async |(key, member)| {
             let answer = match member.locked(Patience::Once).await {
                 Ok(host) => ask(key.clone(), host).await,
                 Err(error) => Err(error),
@@ -103,11 +114,6 @@ impl Fleet {
             (key.clone(), answer)
         });
         join_all(asked).await.into_iter().collect()
-    }
-
-    /// One host, under the lock of this run. None: there is no such key.
-    pub async fn locked(&mut self, key: &str) -> Option<Result<Locked, HostError>> {
-        Some(self.members.get_mut(key)?.locked(Patience::Once).await)
     }
 
     /// Gives all locks back, for whoever comes next while this process lives on.
@@ -164,7 +170,7 @@ fn gravity(error: &HostError) -> u8 {
 }
 
 /// An error with its sources, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(Some(error), |it| (*it).source());
     sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

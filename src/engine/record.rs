@@ -1,7 +1,7 @@
 //! What each host remembers of the object that lives on it.
 //!
 //! A run writes it as its very first step, so that the next one recognises what was left unfinished. Import, restore
-//! and clean-up read it too.
+//! and clean-up read it too. The host keeps its format beside it.
 
 use std::collections::BTreeSet;
 
@@ -41,41 +41,24 @@ pub enum RecordError {
     Malformed(#[source] serde_json::Error),
 }
 
-/// What every format has.
-#[derive(Serialize, Deserialize)]
-struct Header {
-    format: u32,
-}
-
-#[derive(Serialize)]
-struct Printed<'a> {
-    format: u32,
-    #[serde(flatten)]
-    record: &'a Record,
-}
-
 impl Record {
-    /// Reads a record.
+    /// Reads a record of this format.
     ///
     /// # Errors
     /// It has a newer format, or is no record.
-    pub fn parse(text: &str) -> Result<Self, RecordError> {
-        let header: Header = serde_json::from_str(text).map_err(RecordError::Malformed)?;
-        if FORMAT < header.format {
-            return Err(RecordError::Newer(header.format));
+    pub fn parse(format: u32, text: &[u8]) -> Result<Self, RecordError> {
+        if FORMAT < format {
+            return Err(RecordError::Newer(format));
         }
-        let mut fields: Map<String, Value> =
-            serde_json::from_str(text).map_err(RecordError::Malformed)?;
-        fields.remove("format");
-        serde_json::from_value(Value::Object(fields)).map_err(RecordError::Malformed)
+        serde_json::from_slice(text).map_err(RecordError::Malformed)
     }
 
-    /// The text that [`Record::parse`] reads back, for people too.
+    /// The text that [`Record::parse`] reads back in [`FORMAT`], for people too.
     ///
     /// # Errors
     /// None that a record can cause.
     pub fn print(&self) -> Result<String, serde_json::Error> {
-        let text = serde_json::to_string_pretty(&Printed { format: FORMAT, record: self })?;
+        let text = serde_json::to_string_pretty(self)?;
         Ok(text + "\n")
     }
 }
@@ -109,13 +92,13 @@ pub enum Ownership {
     NewerFormat(u32),
 }
 
-/// Whose the host is that keeps this record, or none.
+/// Whose the host is that keeps this record with its format, or none.
 ///
 /// # Errors
 /// The record cannot be read. That is no proof of absence: somebody has to look.
-pub fn ownership(text: Option<&str>, claim: &Claim) -> Result<Ownership, RecordError> {
-    let Some(text) = text else { return Ok(Ownership::None) };
-    let record = match Record::parse(text) {
+pub fn ownership(stored: Option<(u32, &[u8])>, claim: &Claim) -> Result<Ownership, RecordError> {
+    let Some((format, text)) = stored else { return Ok(Ownership::None) };
+    let record = match Record::parse(format, text) {
         Ok(record) => record,
         Err(RecordError::Newer(format)) => return Ok(Ownership::NewerFormat(format)),
         Err(error) => return Err(error),
@@ -157,7 +140,6 @@ mod tests {
     #[test]
     fn a_record_is_readable() {
         let text = r#"{
-  "format": 1,
   "kind": "etcd_cluster",
   "name": "main",
   "id": "id-1",
@@ -170,25 +152,26 @@ mod tests {
 "#;
         let record = Record { applied: Map::new(), ..record(true) };
         assert_eq!(record.print().unwrap(), text);
-        assert_eq!(Record::parse(text).unwrap(), record);
+        assert_eq!(Record::parse(FORMAT, text.as_bytes()).unwrap(), record);
     }
 
     #[test]
     fn what_is_no_record_of_ours_is_refused() {
-        let check = |text: &str, refusal: &str| {
-            assert_eq!(Record::parse(text).unwrap_err().to_string(), refusal, "{text}");
+        let check = |format, text: &str, refusal: &str| {
+            let refused = Record::parse(format, text.as_bytes()).unwrap_err();
+            assert_eq!(refused.to_string(), refusal, "{text}");
         };
         check(
-            r#"{"format": 2, "whatever": [1]}"#,
+            2,
+            r#"{"whatever": [1]}"#,
             "it has format 2, and this provider reads up to 1: use a later provider",
         );
-        check("", "it is not a record");
-        check("[]", "it is not a record");
-        check(r#"{"format": 1}"#, "it is not a record");
-        check(r#"{"kind": "etcd_cluster"}"#, "it is not a record");
+        check(1, "", "it is not a record");
+        check(1, "[]", "it is not a record");
+        check(1, r#"{"kind": "etcd_cluster"}"#, "it is not a record");
         let text = record(true).print().unwrap();
-        check(&text[..text.len() / 2], "it is not a record");
-        check(&text.replacen("\"id\"", "\"extra\": 1, \"id\"", 1), "it is not a record");
+        check(1, &text[..text.len() / 2], "it is not a record");
+        check(1, &text.replacen("\"id\"", "\"extra\": 1, \"id\"", 1), "it is not a record");
     }
 
     #[test]
@@ -197,7 +180,7 @@ mod tests {
             let text = record.map(|it| it.print().unwrap());
             let claim =
                 Claim { kind: kind.to_owned(), name: name.to_owned(), id: id.map(str::to_owned) };
-            match ownership(text.as_deref(), &claim).unwrap() {
+            match ownership(text.as_ref().map(|it| (FORMAT, it.as_bytes())), &claim).unwrap() {
                 Ownership::None => "none",
                 Ownership::OurUnfinished(_) => "our unfinished",
                 Ownership::Ours(_) => "ours",
@@ -222,9 +205,10 @@ mod tests {
     #[test]
     fn a_later_record_is_known_as_such_and_a_damaged_one_is_no_absence() {
         let claim = Claim { kind: "etcd_cluster".to_owned(), name: "main".to_owned(), id: None };
-        let newer = ownership(Some(r#"{"format": 9}"#), &claim).unwrap();
+        let newer = ownership(Some((9, b"{}".as_slice())), &claim).unwrap();
         assert_eq!(newer, Ownership::NewerFormat(9));
-        assert!(matches!(ownership(Some("{"), &claim), Err(RecordError::Malformed(_))));
+        let damaged = ownership(Some((FORMAT, b"{".as_slice())), &claim);
+        assert!(matches!(damaged, Err(RecordError::Malformed(_))));
     }
 
     proptest! {
@@ -232,7 +216,7 @@ mod tests {
         fn every_record_is_read_back(kind: String, name: String, id: String, complete: bool, key: String, value: i64) {
             let applied = Map::from_iter([(key.clone(), json!([value, key, null]))]);
             let record = Record { kind, name, id, complete, applied, consumers: BTreeSet::from([key]) };
-            prop_assert_eq!(Record::parse(&record.print().unwrap()).unwrap(), record);
+            prop_assert_eq!(Record::parse(FORMAT, record.print().unwrap().as_bytes()).unwrap(), record);
         }
     }
 }

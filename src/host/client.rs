@@ -18,9 +18,9 @@ use super::channel::{Broken, Channel, broken};
 use super::connect::{ConnectError, Stream};
 use super::messages::{
     FactsReply, FactsRequest, GetRecordsRequest, HeartbeatRequest, HelloRequest, JournalEntry,
-    ReadJournalRequest, ReadReply, ReadRequest, Record,
+    LogsRequest, ReadJournalRequest, ReadReply, ReadRequest, Record,
 };
-use super::{Cause, HostError, HostName};
+use super::{HostError, HostName};
 use crate::proto::agent::agent_client::AgentClient;
 
 /// The agent ends 30 s after the last one.
@@ -88,11 +88,8 @@ impl Host {
         caller: &str,
         key: Option<String>,
     ) -> Result<Self, ConnectError> {
-        let silent = |source: Cause| ConnectError::Silent {
-            what: "the agent does not answer".to_owned(),
-            source: Some(source),
-        };
-        let (channel, connection) = Channel::open(stream).await.map_err(|it| silent(it.into()))?;
+        let (channel, connection) =
+            Channel::open(stream).await.map_err(|it| ConnectError::Silent(it.into()))?;
         let end = CancellationToken::new();
         let ended = end.clone();
         let of = name.clone();
@@ -105,12 +102,17 @@ impl Host {
             .max_decoding_message_size(MESSAGE_LIMIT)
             .max_encoding_message_size(MESSAGE_LIMIT);
         let hello = HelloRequest { caller: caller.to_owned() };
-        let said = client.clone().hello(hello).await.map_err(|it| silent(it.into()))?.into_inner();
+        let said = client
+            .clone()
+            .hello(hello)
+            .await
+            .map_err(|it| ConnectError::Silent(it.into()))?
+            .into_inner();
         if said.format != FORMAT {
             let (theirs, version) = (said.format, said.version);
-            return Err(ConnectError::Refused(format!(
-                "the agent {version} speaks format {theirs}, and this provider {FORMAT}"
-            )));
+            let text =
+                format!("the agent {version} speaks format {theirs}, and this provider {FORMAT}");
+            return Err(ConnectError::Refused(text.into()));
         }
         tokio::spawn(beat(client.clone(), end.clone()));
         let inner = Inner { name, key, user: said.user, channel, client, _end: end.drop_guard() };
@@ -171,6 +173,17 @@ impl Host {
         let request = GetRecordsRequest { names: names.iter().map(|&it| it.to_owned()).collect() };
         let read = self.call("tell its records", async |mut it| it.get_records(request).await);
         Ok(read.await?.records)
+    }
+
+    /// The newest lines of what a service wrote, at most 64 KiB.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn logs(&self, unit: &str, lines: u32) -> Result<String, HostError> {
+        let request = LogsRequest { unit: unit.to_owned(), lines };
+        let call = format_args!("tell the log of {unit}");
+        let text = self.call(call, async |mut it| it.logs(request).await).await?.text;
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// The newest entries of the journal under a lock, oldest first.

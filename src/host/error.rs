@@ -109,8 +109,8 @@ mod tests {
             let error = HostError::Unreachable { host: "b".parse().unwrap(), source };
             assert_eq!(error.is_transient(), expected, "{error:?}");
         };
-        check(Box::new(ConnectError::Refused("its key has changed".to_owned())), false);
-        check(Box::new(ConnectError::Silent { what: "no answer".to_owned(), source: None }), true);
+        check(Box::new(ConnectError::Refused("its key has changed".into())), false);
+        check(Box::new(ConnectError::Silent("no answer".into())), true);
         check(io::Error::other("reset").into(), true);
     }
 }

@@ -18,16 +18,24 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Of its first line, and of what is kept of its complaints.
 const MOST: usize = 4096;
 
-/// Starts the agent for the directory, which is made if it is not there. It ends when the stream is dropped, once its
-/// current step is done.
+/// Starts the agent for the directory. It ends when the stream is dropped, once its current step is done.
 ///
 /// # Errors
-/// There is no such program, or it does not come up.
-pub(super) async fn open(agent: &Path, root: &Path) -> Result<impl Stream, ConnectError> {
-    let refused = |what: String, err: io::Error| ConnectError::Refused(format!("{what}: {err}"));
-    tokio::fs::create_dir_all(root)
-        .await
-        .map_err(|it| refused(format!("cannot make {}", root.display()), it))?;
+/// There is no such directory yet and none is to be made, or no such program, or it does not come up.
+pub(super) async fn open(
+    agent: &Path,
+    root: &Path,
+    may_make: bool,
+) -> Result<impl Stream, ConnectError> {
+    let refused =
+        |what: String, err: io::Error| ConnectError::Refused(format!("{what}: {err}").into());
+    if may_make {
+        let made = tokio::fs::create_dir_all(root).await;
+        made.map_err(|it| refused(format!("cannot make {}", root.display()), it))?;
+    } else if !tokio::fs::try_exists(root).await.unwrap_or(true) {
+        let what = format!("there is no directory {} yet", root.display());
+        return Err(ConnectError::Silent(what.into()));
+    }
     // The output of a child of our own has nothing before its first line.
     let nonce = format!("{:016x}", std::process::id());
     let started = Command::new(agent)
@@ -43,13 +51,13 @@ pub(super) async fn open(agent: &Path, root: &Path) -> Result<impl Stream, Conne
     let mut child =
         started.map_err(|it| refused(format!("cannot start {}", agent.display()), it))?;
     let (Some(input), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(ConnectError::Refused("the agent has no pipes".to_owned()));
+        return Err(ConnectError::Refused("the agent has no pipes".into()));
     };
     let line = timeout(LIMIT, first_line(&mut output)).await;
     if !matches!(&line, Ok(Ok(line)) if line.starts_with(&format!("ha-agent {nonce} "))) {
         drop(input);
         let said = last_words(child).await;
-        return Err(ConnectError::Refused(format!("the agent did not come up: {said}")));
+        return Err(ConnectError::Refused(format!("the agent did not come up: {said}").into()));
     }
     tokio::spawn(async move {
         let said = last_words(child).await;

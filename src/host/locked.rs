@@ -6,9 +6,10 @@ use super::messages::lock_reply::Outcome;
 use super::messages::run_request::Program;
 use super::messages::service_request::Action;
 use super::messages::{
-    AppendJournalRequest, Claim, EnsureUserReply, EnsureUserRequest, Holder, JournalEntry,
-    LockRequest, MakeDirectoryRequest, MoveAsideRequest, PutRecordRequest, PutRequest, Record,
-    RemoveRequest, RunReply, RunRequest, ServiceRequest, Unit, UnlockRequest, journal_entry,
+    AppendJournalRequest, Claim, EnsurePackagesRequest, EnsureUserReply, EnsureUserRequest, Holder,
+    JournalEntry, LockRequest, MakeDirectoryRequest, MoveAsideRequest, PutRecordRequest,
+    PutRequest, Record, RemoveRecordRequest, RemoveRequest, RunReply, RunRequest, ServiceRequest,
+    Unit, UnlockRequest, journal_entry,
 };
 use super::{Host, HostError};
 
@@ -85,7 +86,8 @@ impl Locked {
         self.claim.generation
     }
 
-    fn claim(&self) -> Option<Claim> {
+    #[expect(clippy::unnecessary_wraps, reason = "a request has it so")]
+    pub(super) fn claim(&self) -> Option<Claim> {
         Some(self.claim.clone())
     }
 
@@ -211,6 +213,17 @@ impl Locked {
         self.call(call, async |mut it| it.run(request).await).await
     }
 
+    /// Installs packages of the distribution that are not there; those that are stay as they are. Whether any was not.
+    ///
+    /// # Errors
+    /// The end of what the package manager said.
+    pub async fn ensure_packages(&self, names: &[&str]) -> Result<bool, HostError> {
+        let packages = names.iter().map(|&it| it.to_owned()).collect();
+        let request = EnsurePackagesRequest { claim: self.claim(), names: packages };
+        let call = format!("install {}", names.join(", "));
+        Ok(self.call(call, async |mut it| it.ensure_packages(request).await).await?.changed)
+    }
+
     /// Replaces a record.
     ///
     /// # Errors
@@ -219,6 +232,16 @@ impl Locked {
         let call = format!("put the record {}", record.name);
         let request = PutRecordRequest { claim: self.claim(), record: Some(record) };
         Ok(self.call(call, async |mut it| it.put_record(request).await).await?.changed)
+    }
+
+    /// Removes a record. Whether there was one.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn remove_record(&self, name: &str) -> Result<bool, HostError> {
+        let request = RemoveRecordRequest { claim: self.claim(), name: name.to_owned() };
+        let call = format_args!("remove the record {name}");
+        Ok(self.call(call, async |mut it| it.remove_record(request).await).await?.changed)
     }
 
     /// Adds to the journal what only the provider knows.

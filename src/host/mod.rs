@@ -3,18 +3,25 @@
 //! [`Hosts`] keeps one connection to each [`Target`] for the whole process; [`Host`] is such a connection, with the calls
 //! that change nothing; [`Locked`] has those that do. [`Lease`] keeps a host locked over the loss of a connection.
 
+mod artifacts;
+mod binaries;
 mod channel;
 mod client;
 mod connect;
 mod error;
 pub mod fake;
 mod forward;
+mod hello;
 mod lease;
 mod local;
 mod locked;
 mod name;
+mod pki;
 mod pool;
+pub mod ssh;
 
+pub use self::artifacts::Origin;
+pub use self::binaries::{Binaries, BinariesError, Binary};
 pub use self::client::{Facts, Host};
 pub use self::connect::{ConnectError, Stream};
 pub use self::error::{Cause, HostError};

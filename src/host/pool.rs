@@ -38,7 +38,7 @@ pub enum Way {
 /// How long a host that does not answer is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// One try, for a look that changes nothing: it may not have been built yet.
+    /// One try, for a look: it may not have been built yet. Not even the directory of a local host is made.
     Once,
     /// Until it has started, or this moment.
     Boot(Instant),
@@ -84,15 +84,15 @@ impl Hosts {
             Patience::Boot(by) => by.saturating_duration_since(Instant::now()).max(ONCE),
         };
         let Ok(mut slot) = timeout(limit, slot.lock()).await else {
-            let what = "somebody else is waiting for it".to_owned();
-            return Err(unreachable(ConnectError::Silent { what, source: None }));
+            let what = "somebody else is waiting for it";
+            return Err(unreachable(ConnectError::Silent(what.into())));
         };
         if let Some(host) = slot.as_ref().filter(|it| it.is_open()) {
             return Ok(host.clone());
         }
         let mut tries = 0;
         loop {
-            let opened = self.open(target).await;
+            let opened = self.open(target, patience).await;
             let error = match opened {
                 Ok(host) => return Ok(slot.insert(host).clone()),
                 Err(error) => error,
@@ -115,10 +115,13 @@ impl Hosts {
         Arc::clone(slots.entry(way.key()).or_default())
     }
 
-    async fn open(&self, target: &Target) -> Result<Host, ConnectError> {
+    async fn open(&self, target: &Target, patience: Patience) -> Result<Host, ConnectError> {
         let began = Instant::now();
         let (stream, key): (Box<dyn Stream>, _) = match &target.way {
-            Way::Local { root } => (Box::new(local::open(&self.agent, root).await?), None),
+            Way::Local { root } => {
+                let may_make = matches!(patience, Patience::Boot(_));
+                (Box::new(local::open(&self.agent, root, may_make).await?), None)
+            }
             Way::Fake(host) => (Box::new(host.open()?), None),
         };
         let host = Host::open(target.name.clone(), stream, &self.caller, key).await?;

@@ -1,36 +1,18 @@
-//! The Terraform types that the provider serves, one file each.
+//! The Terraform types that the provider serves, one file each, the provider block, and what types have in common.
 //!
-//! The list is empty for now: the plugin layer comes first, the resources follow.
+//! No type is served yet: the plugin layer comes first, the resources follow.
 
+mod checks;
 mod explain;
+pub mod host;
+pub mod hosts;
+pub mod provider;
 
 pub use self::explain::{explain, run};
-use crate::model;
-use crate::tfplugin::api::{Context, Provider, Registry};
-use crate::tfplugin::diagnostics::Diagnostics;
+pub use self::provider::Ha;
+use crate::tfplugin::api::Registry;
 
 /// The provider with everything it serves.
 pub fn registry() -> Registry<Ha> {
     Registry::new(Ha)
-}
-
-model! {
-    /// Highly available Kubernetes control planes on hosts that exist already.
-    ///
-    /// This version is the plugin layer alone: it can be installed, configured and called by
-    /// Terraform and OpenTofu, and manages nothing yet.
-    pub struct Settings {}
-}
-
-/// The provider `ha`.
-#[derive(Clone, Copy, Debug)]
-pub struct Ha;
-
-impl Provider for Ha {
-    type Config = Settings;
-    type Client = ();
-
-    async fn configure(&self, _: Settings, _: &Context) -> Result<(), Diagnostics> {
-        Ok(())
-    }
 }

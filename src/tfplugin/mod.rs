@@ -10,7 +10,7 @@ pub mod isolate;
 mod log;
 pub mod model;
 pub mod path;
-mod plan;
+pub(crate) mod plan;
 pub mod schema;
 pub mod serve;
 pub mod service;

@@ -12,6 +12,7 @@
     reason = "a test drives processes, fails by panicking, and says what it leaves out"
 )]
 
+mod agents;
 mod cgroup;
 mod faults;
 mod host;
@@ -21,3 +22,4 @@ mod program;
 mod run;
 
 mod hosts;
+mod ssh;

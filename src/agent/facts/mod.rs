@@ -1,7 +1,7 @@
 //! What is asked about the host, in one message.
 
 pub(super) mod network;
-mod system;
+pub(super) mod system;
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::fault::Fault;
 use super::files::look;
 use super::place::{HostPath, Root};
-use super::{clock, services};
+use super::{artifacts, clock, machine, packages, pki, services};
 use crate::proto::agent::{Disk, FactsReply, FactsRequest};
 
 /// More in one message would hold up the heartbeat of the client.
@@ -18,29 +18,34 @@ const MOST_SUBJECTS: usize = 10_000;
 
 /// Looks at everything at the same time.
 pub(super) async fn look(root: &Arc<Root>, request: FactsRequest) -> Result<FactsReply, Fault> {
-    let FactsRequest { disks, units, files, listeners } = request;
-    if disks.len() + units.len() + files.len() > MOST_SUBJECTS {
+    let FactsRequest { disks, units, files, listeners, projects, packages, keys } = request;
+    let subjects =
+        [disks.len(), units.len(), files.len(), projects.len(), packages.len(), keys.len()];
+    if subjects.iter().sum::<usize>() > MOST_SUBJECTS {
         return Err(Fault::Invalid(format!("more than {MOST_SUBJECTS} things are asked for")));
     }
     let seen = spawn_blocking({
         let root = Arc::clone(root);
         move || {
             let mut reply = system::look()?;
+            reply.machine_id = machine::id(&root)?;
             reply.addresses = network::addresses()?;
             if listeners {
                 reply.listeners = network::listeners()?;
             }
             reply.disks = disks.iter().map(|it| disk(&root, it)).collect();
             reply.files = files.iter().map(|it| look::describe(&root, it)).collect();
+            reply.projects = projects.iter().map(|it| artifacts::look(&root, it)).collect();
+            reply.keys = keys.iter().map(|it| pki::describe(&root, it)).collect();
             Ok::<_, Fault>(reply)
         }
     });
     let systemd = services::are_systemd(root);
-    // Before anybody has looked, nobody knows whether there are units to ask for.
-    let units = if systemd { units } else { Vec::new() };
-    let (seen, units) = tokio::join!(seen, services::look(root, &units));
+    let (seen, units, packages) =
+        tokio::join!(seen, services::look(root, &units), packages::look(root, &packages));
     let mut reply = seen.map_err(Fault::failed("look at the host"))??;
     reply.units = units?;
+    reply.packages = packages;
     reply.systemd = systemd;
     reply.clock = clock::now();
     Ok(reply)

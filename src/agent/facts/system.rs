@@ -18,11 +18,10 @@ pub(super) fn look() -> Result<FactsReply, Fault> {
     let text = |it: &std::ffi::CStr| it.to_string_lossy().into_owned();
     Ok(FactsReply {
         // Absent in a bare container; then there is nothing to say about it.
-        os: Some(operating_system(&optional("/etc/os-release")?)),
+        os: Some(release()?),
         architecture: text(kernel.machine()),
         kernel: text(kernel.release()),
         hostname: text(kernel.nodename()),
-        machine_id: optional("/etc/machine-id")?.trim().to_owned(),
         boot_id: read("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
         memory: Some(memory(&read("/proc/meminfo")?)),
         user: rustix::process::geteuid().as_raw(),
@@ -32,13 +31,18 @@ pub(super) fn look() -> Result<FactsReply, Fault> {
     })
 }
 
-pub(super) fn read(path: &str) -> Result<String, Fault> {
+/// What the distribution says about itself.
+pub(crate) fn release() -> Result<OperatingSystem, Fault> {
+    Ok(operating_system(&optional("/etc/os-release")?))
+}
+
+pub(in crate::agent) fn read(path: &str) -> Result<String, Fault> {
     let bytes = fs::read(path).map_err(Fault::failed(format!("read {path}")))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Empty when there is no such file.
-pub(super) fn optional(path: &str) -> Result<String, Fault> {
+pub(in crate::agent) fn optional(path: &str) -> Result<String, Fault> {
     match fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Fault::failed(format!("read {path}"))(error)),

@@ -30,11 +30,12 @@ impl Owner {
         Self { user: geteuid(), group: getegid() }
     }
 
-    /// Names or numbers; what is empty is the agent's own.
+    /// Names or numbers; what is empty is the agent's own. So is every name on a host in a directory, which has no users.
     pub(crate) fn named(root: &Root, user: &str, group: &str) -> Result<Self, Fault> {
         let agent = Self::of_agent();
         let number = |name: &str, file: &str, own: u32| match name.parse::<u32>() {
             _ if name.is_empty() => Ok(own),
+            Err(_) if root.is_own() => Ok(own),
             // The kernel reads it as "unchanged".
             Ok(u32::MAX) => Err(Fault::Invalid(format!("{name} is no number of an account"))),
             Ok(number) => Ok(number),
@@ -85,7 +86,16 @@ mod tests {
         let owner = Owner::named(&root, "12", "").unwrap();
         assert_eq!(owner.user.as_raw(), 12);
         assert_eq!(owner.group, Owner::of_agent().group);
-        Owner::named(&root, "root", "").unwrap_err();
         Owner::named(&root, "4294967295", "").unwrap_err();
+    }
+
+    #[test]
+    fn a_name_is_one_of_the_system_or_means_the_agent() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(Some(folder.path())).unwrap();
+        assert_eq!(Owner::named(&root, "etcd", "etcd").unwrap(), Owner::of_agent());
+        let system = Root::open(None).unwrap();
+        assert_eq!(Owner::named(&system, "root", "root").unwrap().user.as_raw(), 0);
+        Owner::named(&system, "nobody-of-this-name", "").unwrap_err();
     }
 }

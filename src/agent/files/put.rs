@@ -109,8 +109,8 @@ fn temporary(place: &Place) -> Result<(File, OsString), Fault> {
     Err(Fault::Refused(format!("{} is being written by somebody else", place.path())))
 }
 
-/// Short whatever the length of the name.
-fn temporary_name(place: &Place) -> OsString {
+/// What becomes of this place is made under this name first. Short whatever the length of the name.
+pub(crate) fn temporary_name(place: &Place) -> OsString {
     format!("{OWN}{}", hex(&Sha256::digest(place.name().as_bytes())[..8])).into()
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn remove(place: &Place, tree: bool) -> Result<bool, Fault> {
 }
 
 /// Never follows a symlink: each level is opened as a directory from the one above.
-fn remove_tree(
+pub(crate) fn remove_tree(
     parent: BorrowedFd<'_>,
     name: impl Arg + Copy,
     device: u64,

@@ -4,11 +4,11 @@ use std::future::pending;
 use std::pin::Pin;
 
 use tokio_util::sync::CancellationToken;
-use tonic::codegen::tokio_stream::Stream;
+use tonic::codegen::tokio_stream::{Stream, iter};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::state::{Entry, State};
-use super::{Failure, FakeHost};
+use super::{Failure, FakeHost, pki};
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::file::Kind;
 use crate::proto::agent::lock_reply::Outcome;
@@ -96,6 +96,8 @@ impl Agent for Calls {
             disks: request.disks.into_iter().map(disk).collect(),
             units: request.units.iter().map(|it| state.unit(it)).collect(),
             files: request.files.iter().map(|it| state.file(it)).collect(),
+            projects: request.projects.iter().map(|it| state.project(it)).collect(),
+            keys: request.keys.iter().map(|it| pki::describe(&state, it)).collect(),
             ..FactsReply::default()
         }))
     }
@@ -241,11 +243,96 @@ impl Agent for Calls {
         .await
     }
 
+    async fn logs(&self, _: Request<LogsRequest>) -> Result<Response<LogsReply>, Status> {
+        Ok(Response::new(LogsReply::default()))
+    }
+
     async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
         let request = request.into_inner();
         let line = format!("run {}", request.program().as_str_name().to_lowercase());
         let ended = RunReply { end: Some(run_reply::End::Status(0)), ..RunReply::default() };
         self.change(request.claim, line, |_| Ok(ended)).await
+    }
+
+    async fn ensure_packages(
+        &self,
+        request: Request<EnsurePackagesRequest>,
+    ) -> Result<Response<EnsurePackagesReply>, Status> {
+        let EnsurePackagesRequest { claim, names } = request.into_inner();
+        self.change(claim, format!("ensure the packages {}", names.join(" ")), |state| {
+            let package = |name: &String| Package {
+                name: name.clone(),
+                version: "1".to_owned(),
+                ..Package::default()
+            };
+            let packages: Vec<_> = names.iter().map(package).collect();
+            let changed = names.iter().any(|it| !state.packages.contains(it));
+            state.packages.extend(names);
+            Ok(EnsurePackagesReply { changed, packages })
+        })
+        .await
+    }
+
+    type FetchArtifactStream =
+        Pin<Box<dyn Stream<Item = Result<FetchArtifactReply, Status>> + Send>>;
+
+    async fn fetch_artifact(
+        &self,
+        request: Request<FetchArtifactRequest>,
+    ) -> Result<Response<Self::FetchArtifactStream>, Status> {
+        let FetchArtifactRequest { claim, artifact, url, .. } = request.into_inner();
+        let artifact = artifact.unwrap_or_default();
+        let fetched = self.change(claim, format!("fetch {url}"), |state| {
+            Ok(Fetched { changed: state.install(&artifact) })
+        });
+        let fetched = fetch_artifact_reply::Message::Fetched(fetched.await?.into_inner());
+        let reply = FetchArtifactReply { message: Some(fetched) };
+        Ok(Response::new(Box::pin(iter([Ok(reply)])) as Self::FetchArtifactStream))
+    }
+
+    async fn upload_artifact(
+        &self,
+        request: Request<Streaming<UploadArtifactRequest>>,
+    ) -> Result<Response<UploadArtifactReply>, Status> {
+        let mut requests = request.into_inner();
+        let first = requests.message().await?.and_then(|it| it.message);
+        let Some(upload_artifact_request::Message::Open(open)) = first else {
+            return Err(Status::invalid_argument("the first message opens the upload"));
+        };
+        while requests.message().await?.is_some() {}
+        let artifact = open.artifact.unwrap_or_default();
+        self.change(open.claim, format!("take {}", artifact.file), |state| {
+            Ok(UploadArtifactReply { changed: state.install(&artifact) })
+        })
+        .await
+    }
+
+    async fn switch_artifact(
+        &self,
+        request: Request<SwitchArtifactRequest>,
+    ) -> Result<Response<SwitchArtifactReply>, Status> {
+        let SwitchArtifactRequest { claim, project, version } = request.into_inner();
+        self.change(claim, format!("switch {project} to {version}"), |state| {
+            let project = state.projects.entry(project).or_default();
+            let changed = project.current != version;
+            project.current = version;
+            Ok(SwitchArtifactReply { changed })
+        })
+        .await
+    }
+
+    async fn remove_artifact(
+        &self,
+        request: Request<RemoveArtifactRequest>,
+    ) -> Result<Response<RemoveArtifactReply>, Status> {
+        let RemoveArtifactRequest { claim, project, version } = request.into_inner();
+        self.change(claim, format!("remove {project} {version}"), |state| {
+            let project = state.projects.entry(project).or_default();
+            let before = project.versions.len();
+            project.versions.retain(|it| it.name != version);
+            Ok(RemoveArtifactReply { changed: project.versions.len() < before })
+        })
+        .await
     }
 
     async fn append_journal(
@@ -290,6 +377,17 @@ impl Agent for Calls {
         .await
     }
 
+    async fn remove_record(
+        &self,
+        request: Request<RemoveRecordRequest>,
+    ) -> Result<Response<RemoveRecordReply>, Status> {
+        let RemoveRecordRequest { claim, name } = request.into_inner();
+        self.change(claim, format!("remove the record {name}"), |state| {
+            Ok(RemoveRecordReply { changed: state.records.remove(&name).is_some() })
+        })
+        .await
+    }
+
     async fn get_records(
         &self,
         request: Request<GetRecordsRequest>,
@@ -301,12 +399,62 @@ impl Agent for Calls {
         Ok(Response::new(GetRecordsReply { records }))
     }
 
+    async fn make_key(
+        &self,
+        request: Request<MakeKeyRequest>,
+    ) -> Result<Response<MakeKeyReply>, Status> {
+        let MakeKeyRequest { claim, path, user, group } = request.into_inner();
+        let path = text(&path);
+        let line = format!("make the key {path}{}", owner(&user, &group));
+        self.change(claim, line, |state| pki::make_key(state, &path)).await
+    }
+
+    async fn make_csr(
+        &self,
+        request: Request<MakeCsrRequest>,
+    ) -> Result<Response<MakeCsrReply>, Status> {
+        let path = text(&request.into_inner().path);
+        Ok(Response::new(pki::make_csr(&self.host.state(), &path)?))
+    }
+
+    async fn make_authority(
+        &self,
+        request: Request<MakeAuthorityRequest>,
+    ) -> Result<Response<MakeAuthorityReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, directory) = (request.claim.take(), text(&request.directory));
+        let line = format!("make the authority {directory}");
+        self.change(claim, line, |state| pki::make_authority(state, &directory, &request)).await
+    }
+
+    async fn sign(&self, request: Request<SignRequest>) -> Result<Response<SignReply>, Status> {
+        let mut request = request.into_inner();
+        let (claim, subject) = (request.claim.take(), request.subject.clone().unwrap_or_default());
+        let line = format!("sign for {}", subject.common_name);
+        self.change(claim, line, |state| pki::sign(state, &subject, &request)).await
+    }
+
     type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;
 
     async fn forward(
         &self,
-        _: Request<Streaming<ForwardRequest>>,
+        request: Request<Streaming<ForwardRequest>>,
     ) -> Result<Response<Self::ForwardStream>, Status> {
-        Err(Status::failed_precondition("a host in memory has no sockets"))
+        let first = request.into_inner().message().await?.and_then(|it| it.message);
+        let Some(forward_request::Message::Open(ForwardOpen {
+            target: Some(forward_open::Target::Tcp(address)),
+        })) = first
+        else {
+            return Err(Status::invalid_argument("a host in memory has TCP ports alone"));
+        };
+        let Some(text) = self.host.hear(&address) else {
+            return Err(Status::internal(format!("cannot connect to {address}: refused")));
+        };
+        let answers = [
+            forward_reply::Message::Opened(ForwardOpened {}),
+            forward_reply::Message::Data(text.into()),
+        ];
+        let answers = answers.map(|it| Ok(ForwardReply { message: Some(it) }));
+        Ok(Response::new(Box::pin(iter(answers)) as Self::ForwardStream))
     }
 }

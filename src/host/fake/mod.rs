@@ -4,6 +4,7 @@
 //! of that. It runs no program and serves no socket.
 
 mod calls;
+mod pki;
 mod state;
 
 use std::fmt;
@@ -92,6 +93,21 @@ impl FakeHost {
         }
     }
 
+    /// From now on a service answers connections to this address with a text, while it runs.
+    pub fn listen(
+        &self,
+        address: &str,
+        unit: &str,
+        say: impl Fn(&Self) -> String + Send + Sync + 'static,
+    ) {
+        self.state().listeners.insert(address.to_owned(), (unit.to_owned(), Arc::new(say)));
+    }
+
+    /// Everything that is on it, one line each, for comparison: files, services that run, records.
+    pub fn contents(&self) -> Vec<String> {
+        self.state().contents()
+    }
+
     /// Somebody else takes a lock, by a connection of his own.
     pub fn hold(&self, lock: &str, caller: &str) {
         self.state().taken.insert(lock.to_owned(), caller.to_owned());
@@ -102,6 +118,12 @@ impl FakeHost {
         self.state().taken.remove(lock);
     }
 
+    /// What a connection to this address gets to hear. None: nobody listens.
+    fn hear(&self, address: &str) -> Option<String> {
+        let (unit, say) = self.state().listeners.get(address).cloned()?;
+        self.runs(&unit).then(|| say(self))
+    }
+
     pub(super) fn machine(&self) -> String {
         self.state().machine.clone()
     }
@@ -110,7 +132,7 @@ impl FakeHost {
     pub(super) fn open(&self) -> Result<impl Stream + use<>, ConnectError> {
         let mut state = self.state();
         if state.is_silent {
-            return Err(ConnectError::Silent { what: "it is silent".to_owned(), source: None });
+            return Err(ConnectError::Silent("it is silent".into()));
         }
         state.connection.cancel();
         state.held.clear();

@@ -1,15 +1,18 @@
 //! What is on a host in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::Failure;
+use super::{Failure, FakeHost};
 use crate::proto::agent::file::Kind;
 use crate::proto::agent::service_request::Action;
-use crate::proto::agent::{self, Claim, JournalEntry, Record};
+use crate::proto::agent::{
+    self, Artifact, Claim, InstalledFile, InstalledVersion, JournalEntry, Project, Record,
+};
 
 /// Where unit files lie.
 const UNITS: &str = "/etc/systemd/system";
@@ -20,18 +23,26 @@ pub(super) struct State {
     pub(super) files: BTreeMap<String, Entry>,
     pub(super) units: BTreeMap<String, Unit>,
     pub(super) records: BTreeMap<String, Record>,
+    /// What was installed from releases, by project.
+    pub(super) projects: BTreeMap<String, Project>,
+    pub(super) packages: BTreeSet<String>,
     /// The last number of each lock.
     pub(super) generations: BTreeMap<String, u64>,
     /// The locks of the present connection.
     pub(super) held: BTreeSet<String>,
     /// Locks that somebody else has, by his own connection, and who.
     pub(super) taken: BTreeMap<String, String>,
+    /// By address: the unit that listens there, and what it says.
+    pub(super) listeners: BTreeMap<String, (String, Say)>,
     pub(super) journal: Vec<JournalEntry>,
     pub(super) transcript: Vec<String>,
     pub(super) failure: Option<(usize, Failure)>,
     pub(super) is_silent: bool,
     pub(super) connection: CancellationToken,
 }
+
+/// What a service says to whoever connects.
+pub(super) type Say = Arc<dyn Fn(&FakeHost) -> String + Send + Sync>;
 
 /// A file or a directory.
 #[derive(Clone)]
@@ -58,15 +69,35 @@ impl State {
             files: BTreeMap::new(),
             units: BTreeMap::new(),
             records: BTreeMap::new(),
+            projects: BTreeMap::new(),
+            packages: BTreeSet::new(),
             generations: BTreeMap::new(),
             held: BTreeSet::new(),
             taken: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             journal: Vec::new(),
             transcript: Vec::new(),
             failure: None,
             is_silent: false,
             connection: CancellationToken::new(),
         }
+    }
+
+    pub(super) fn contents(&self) -> Vec<String> {
+        let file = |(path, it): (&String, &Entry)| {
+            format!("{path} {:o} {:?}", it.mode, String::from_utf8_lossy(&it.content))
+        };
+        let unit = |(name, it): (&String, &Unit)| match (it.is_active, it.is_enabled) {
+            (false, false) => None,
+            (runs, starts) => Some(format!("{name} runs: {runs}, at boot: {starts}")),
+        };
+        let record =
+            |it: &Record| format!("{} {:?}", it.name, String::from_utf8_lossy(&it.content));
+        let files = self.files.iter().map(file);
+        files
+            .chain(self.units.iter().filter_map(unit))
+            .chain(self.records.values().map(record))
+            .collect()
     }
 
     pub(super) fn edit(&mut self, path: &str, content: &[u8]) {
@@ -100,6 +131,33 @@ impl State {
         }
         file.mode = self.files.get(&path).map_or(0, |it| it.mode);
         file
+    }
+
+    pub(super) fn project(&self, name: &str) -> Project {
+        let project = self.projects.get(name).cloned().unwrap_or_default();
+        Project { name: name.to_owned(), ..project }
+    }
+
+    /// Believes that the artifact is what its digest says. Whether it was not there yet.
+    pub(super) fn install(&mut self, artifact: &Artifact) -> bool {
+        let file = |it: &agent::Member| InstalledFile {
+            name: it.name.clone(),
+            digest: artifact.digest.clone(),
+            artifact: artifact.digest.clone(),
+        };
+        let files: Vec<_> = artifact.members.iter().map(file).collect();
+        let project = self.projects.entry(artifact.project.clone()).or_default();
+        let is_it = |it: &&mut InstalledVersion| it.name == artifact.version;
+        let Some(version) = project.versions.iter_mut().find(is_it) else {
+            let name = artifact.version.clone();
+            project.versions.push(InstalledVersion { name, files, ..InstalledVersion::default() });
+            return true;
+        };
+        let before = version.files.clone();
+        version.files.retain(|it| !files.iter().any(|new| new.name == it.name));
+        version.files.extend(files);
+        version.files.sort_by(|a, b| a.name.cmp(&b.name));
+        version.files != before
     }
 
     pub(super) fn unit(&self, name: &str) -> agent::Unit {

@@ -1,0 +1,89 @@
+//! Certificates: keys that are born here, requests made from them, and an authority that signs.
+//!
+//! A private key is read and written, and never part of an answer, an error or the journal.
+
+mod authority;
+mod certificate;
+mod key;
+mod subject;
+
+use rcgen::PublicKeyData as _;
+use sha2::{Digest as _, Sha256};
+
+use self::authority::Authority;
+use super::fault::Fault;
+use super::files::owner::Owner;
+use super::place::{HostPath, Root};
+use crate::proto::agent::{
+    MakeAuthorityReply, MakeAuthorityRequest, MakeCsrReply, MakeCsrRequest, MakeKeyReply,
+    MakeKeyRequest, SignReply, SignRequest,
+};
+
+pub(super) use self::key::describe;
+
+/// Makes sure that there is a key.
+pub(super) fn make_key(
+    root: &Root,
+    path: &HostPath,
+    request: &MakeKeyRequest,
+) -> Result<MakeKeyReply, Fault> {
+    let owner = Owner::named(root, &request.user, &request.group)?;
+    let place = root.place(path)?;
+    let key = match key::find(&place)? {
+        Some(key) => key,
+        None => key::generate()?,
+    };
+    let changed = key::put(&place, &key, owner)?;
+    Ok(MakeKeyReply { changed, public_key: public_digest(&key) })
+}
+
+/// A request for a certificate.
+pub(super) fn make_csr(root: &Root, request: &MakeCsrRequest) -> Result<MakeCsrReply, Fault> {
+    let path = HostPath::parse(&request.path)?;
+    let params = subject::params(request.subject.as_ref())?;
+    let place = root.find(&path)?;
+    let found = place.as_ref().map(key::find).transpose()?.flatten();
+    let Some(key) = found else {
+        return Err(Fault::Refused(format!("there is no key {path}")));
+    };
+    let csr = params.serialize_request(&key).and_then(|it| it.pem());
+    Ok(MakeCsrReply { csr: csr.map_err(failed("make a request for a certificate"))? })
+}
+
+/// Makes sure that there is an authority. `now`: nanoseconds since 1970.
+pub(super) fn make_authority(
+    root: &Root,
+    directory: &HostPath,
+    request: &MakeAuthorityRequest,
+    now: i64,
+) -> Result<MakeAuthorityReply, Fault> {
+    if let Some(found) = Authority::find(root, directory)? {
+        return Ok(MakeAuthorityReply { changed: false, certificate: found.certificate });
+    }
+    let made = Authority::generate(&request.common_name, request.days, now)?;
+    made.put(&root.place(directory)?)?;
+    Ok(MakeAuthorityReply { changed: true, certificate: made.certificate })
+}
+
+/// Signs a certificate. `now`: nanoseconds since 1970.
+pub(super) fn sign(
+    root: &Root,
+    directory: &HostPath,
+    request: &SignRequest,
+    now: i64,
+) -> Result<SignReply, Fault> {
+    let Some(authority) = Authority::find(root, directory)? else {
+        return Err(Fault::Refused(format!("there is no certificate authority in {directory}")));
+    };
+    Ok(SignReply { certificate: certificate::sign(&authority, request, now)? })
+}
+
+/// SHA-256 of the SubjectPublicKeyInfo.
+fn public_digest(key: &rcgen::KeyPair) -> bytes::Bytes {
+    Sha256::digest(key.subject_public_key_info()).to_vec().into()
+}
+
+/// For `map_err`: the crate that makes certificates says what it failed of, never what it was given.
+fn failed(doing: &'static str) -> impl FnOnce(rcgen::Error) -> Fault {
+    move |error| Fault::failed(doing)(std::io::Error::other(error))
+}

@@ -1,0 +1,150 @@
+//! Real keys and certificates on a host in memory, without the checks of the agent.
+#![expect(clippy::disallowed_methods, reason = "a certificate begins now")]
+
+use std::time::SystemTime;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, SubjectPublicKeyInfo,
+};
+use sha2::{Digest as _, Sha256};
+use time::{Duration, OffsetDateTime};
+use tonic::Status;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::pem::Pem;
+use x509_parser::prelude::FromDer as _;
+
+use super::state::{Entry, State};
+use crate::proto::agent::key::Kind;
+use crate::proto::agent::{
+    Key, MakeAuthorityReply, MakeAuthorityRequest, MakeCsrReply, MakeKeyReply, SignReply,
+    SignRequest, Subject,
+};
+
+/// As the agent's: clocks of other hosts may be behind.
+const BACKDATED: Duration = Duration::minutes(5);
+
+pub(super) fn make_key(state: &mut State, path: &str) -> Result<MakeKeyReply, Status> {
+    let found = find(state, path);
+    let (changed, key) = match found {
+        Some(key) => (false, key),
+        None if state.files.contains_key(path) => {
+            return Err(Status::failed_precondition(format!("{path} is no private key")));
+        }
+        None => (true, KeyPair::generate().map_err(failed)?),
+    };
+    put(state, path, &key.serialize_pem(), 0o600);
+    Ok(MakeKeyReply { changed, public_key: digest(&key) })
+}
+
+pub(super) fn make_csr(state: &State, path: &str) -> Result<MakeCsrReply, Status> {
+    let key = find(state, path).ok_or_else(|| missing(path))?;
+    let csr = CertificateParams::default().serialize_request(&key).and_then(|it| it.pem());
+    Ok(MakeCsrReply { csr: csr.map_err(failed)? })
+}
+
+pub(super) fn make_authority(
+    state: &mut State,
+    directory: &str,
+    request: &MakeAuthorityRequest,
+) -> Result<MakeAuthorityReply, Status> {
+    let (at_key, at_certificate) = (format!("{directory}/ca.key"), format!("{directory}/ca.crt"));
+    match (find(state, &at_key), state.files.get(&at_certificate)) {
+        (None, None) => {}
+        (Some(_), Some(entry)) => {
+            let certificate = String::from_utf8_lossy(&entry.content).into_owned();
+            return Ok(MakeAuthorityReply { changed: false, certificate });
+        }
+        _ => return Err(Status::failed_precondition("only half of an authority is there")),
+    }
+    let mut params = valid_for(Duration::days(request.days.into()));
+    params.distinguished_name.push(DnType::CommonName, &request.common_name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let key = KeyPair::generate().map_err(failed)?;
+    let certificate = params.self_signed(&key).map_err(failed)?.pem();
+    put(state, &at_key, &key.serialize_pem(), 0o600);
+    put(state, &at_certificate, &certificate, 0o644);
+    Ok(MakeAuthorityReply { changed: true, certificate })
+}
+
+pub(super) fn sign(
+    state: &State,
+    subject: &Subject,
+    request: &SignRequest,
+) -> Result<SignReply, Status> {
+    let directory = String::from_utf8_lossy(&request.authority);
+    let path = format!("{directory}/ca.crt");
+    let certificate = state.files.get(&path).ok_or_else(|| missing(&path))?;
+    let certificate = String::from_utf8_lossy(&certificate.content);
+    let path = format!("{directory}/ca.key");
+    let key = find(state, &path).ok_or_else(|| missing(&path))?;
+    let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(failed)?;
+
+    let names = [subject.dns_names.as_slice(), &subject.addresses].concat();
+    let mut params = valid_for(Duration::seconds(request.lifetime.into()));
+    params.subject_alt_names = CertificateParams::new(names).map_err(failed)?.subject_alt_names;
+    if !subject.organization.is_empty() {
+        params.distinguished_name.push(DnType::OrganizationName, &subject.organization);
+    }
+    params.distinguished_name.push(DnType::CommonName, &subject.common_name);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.use_authority_key_identifier_extension = true;
+    if request.server {
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+    }
+    if request.client {
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    }
+    let public = public_key(&request.csr).ok_or_else(|| Status::invalid_argument("no CSR"))?;
+    let signed = params.signed_by(&public, &issuer).map_err(failed)?;
+    Ok(SignReply { certificate: signed.pem() })
+}
+
+pub(super) fn describe(state: &State, path: &[u8]) -> Key {
+    let key = Key { path: path.to_vec().into(), ..Key::default() };
+    let path = String::from_utf8_lossy(path);
+    match find(state, &path) {
+        Some(it) => Key { kind: Kind::Key.into(), public_key: digest(&it), ..key },
+        None if state.files.contains_key(&*path) => {
+            Key { error: format!("{path} is no private key"), ..key }
+        }
+        None => Key { kind: Kind::Absent.into(), ..key },
+    }
+}
+
+fn find(state: &State, path: &str) -> Option<KeyPair> {
+    KeyPair::from_pem(std::str::from_utf8(&state.files.get(path)?.content).ok()?).ok()
+}
+
+fn put(state: &mut State, path: &str, text: &str, mode: u32) {
+    let entry = Entry { content: text.as_bytes().to_vec(), mode, is_directory: false };
+    state.files.insert(path.to_owned(), entry);
+}
+
+fn valid_for(lifetime: Duration) -> CertificateParams {
+    let now = OffsetDateTime::from(SystemTime::now());
+    let mut params = CertificateParams::default();
+    (params.not_before, params.not_after) = (now - BACKDATED, now + lifetime);
+    params.distinguished_name = DistinguishedName::new();
+    params
+}
+
+fn public_key(csr: &str) -> Option<SubjectPublicKeyInfo> {
+    let block = Pem::iter_from_buffer(csr.as_bytes()).next()?.ok()?;
+    let (_, csr) = X509CertificationRequest::from_der(&block.contents).ok()?;
+    SubjectPublicKeyInfo::from_der(csr.certification_request_info.subject_pki.raw).ok()
+}
+
+fn digest(key: &KeyPair) -> bytes::Bytes {
+    Sha256::digest(key.subject_public_key_info()).to_vec().into()
+}
+
+fn missing(path: &str) -> Status {
+    Status::failed_precondition(format!("there is no {path}"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn failed(error: rcgen::Error) -> Status {
+    Status::internal(error.to_string())
+}
