@@ -118,7 +118,7 @@ impl<'a> Course<'a> {
         // A create begins without a look: its prerequisite looks closer, for it sees no wildcards.
         let is_create = desired.owned.is_none() && desired.records.is_some();
         let mut sight = is_create.then(|| Sight { observed: Observed::Absent, data: Vec::new() });
-        let mut run = Run { limits, failures: 0, may_have_run: false };
+        let mut run = Run { limits, failures: 0, has_acted: false };
         let (mut taken, mut is_confirmed, mut unmet) = (None, false, 0);
         loop {
             let seen = match sight.take() {
@@ -126,7 +126,7 @@ impl<'a> Course<'a> {
                 None => self.see(&mut run).await?,
             };
             let step = match (next(desired, &seen.observed), taken) {
-                (Ok(None), _) => return Ok(Reached { by_us: run.may_have_run }),
+                (Ok(None), _) => return Ok(Reached { by_us: run.has_acted }),
                 (_, Some(step)) => {
                     let shown = seen.observed.to_string();
                     run.pause(SHOW_PAUSE, || Stopped::NoEffect { step, shown }).await?;
@@ -147,7 +147,7 @@ impl<'a> Course<'a> {
             match self.client.update(&update, limits.by).await {
                 Ok(Updated::Done) => {
                     info!(key = %self.key, %step, "done");
-                    run.may_have_run = true;
+                    run.has_acted = true;
                     if step == Step::Remove {
                         return Ok(Reached { by_us: true });
                     }
@@ -244,17 +244,18 @@ struct Run<'a> {
     limits: &'a Limits,
     /// In a row.
     failures: u32,
-    may_have_run: bool,
+    /// An update was done, or may have been.
+    has_acted: bool,
 }
 
 impl Run<'_> {
     async fn fail(&mut self, failed: Failed) -> Result<(), Stopped> {
-        self.may_have_run |= failed.may_have_run();
+        self.has_acted |= failed.may_have_run();
         self.fail_to_look(failed).await
     }
 
     async fn fail_to_look(&mut self, failed: Failed) -> Result<(), Stopped> {
-        let may_have_run = self.may_have_run;
+        let may_have_run = self.has_acted;
         if !failed.is_transient() {
             return Err(Stopped::Failed { source: failed, may_have_run });
         }
@@ -273,7 +274,7 @@ impl Run<'_> {
         select! {
             biased;
             () = self.limits.cancelled.cancelled() => {
-                Err(Stopped::Cancelled { may_have_run: self.may_have_run })
+                Err(Stopped::Cancelled { may_have_run: self.has_acted })
             }
             () = sleep_until(until.min(self.limits.by)) => {
                 if until < self.limits.by { Ok(()) } else { Err(too_late()) }

@@ -243,7 +243,7 @@ async fn an_interrupt_ends_a_run_that_waits() {
     server.goes_wrong(&[Quirk::Lost; 20]);
     let (key, settings): (Key, _) = (API.parse().unwrap(), settings(&[&server]));
     let desired = Desired { records: records(&key, "10.0.0.1/30"), owned: None, adopts: false };
-    let limits = limits(Duration::from_secs(60));
+    let limits = limits(Duration::from_mins(1));
     limits.cancelled.cancel();
     let stopped = Course::new(&settings, &key).reach(&desired, &limits).await.unwrap_err();
     assert_eq!(stopped.to_string(), "interrupted");

@@ -67,7 +67,8 @@ pub enum Refusal {
 /// Nothing must be done.
 pub fn next(desired: &Desired, observed: &Observed) -> Result<Option<Step>, Refusal> {
     match (observed, &desired.records) {
-        (Observed::Absent, None) => Ok(None),
+        // What was ours is gone, and what may stand there instead is not ours to remove.
+        (Observed::Absent | Observed::Alias(_) | Observed::Occupied, None) => Ok(None),
         (Observed::Absent, Some(_)) => Ok(Some(Step::Create)),
         (Observed::Present(seen), Some(wanted)) if seen == wanted => Ok(None),
         (Observed::Present(seen), wanted) => {
@@ -81,8 +82,6 @@ pub fn next(desired: &Desired, observed: &Observed) -> Result<Option<Step>, Refu
                 None => Err(Refusal::Foreign(seen.clone())),
             }
         }
-        // What was ours is gone, and what stands there is not ours to remove.
-        (Observed::Alias(_) | Observed::Occupied, None) => Ok(None),
         (Observed::Alias(name), Some(_)) => Err(Refusal::Alias(name.clone())),
         (Observed::Occupied, Some(_)) => Err(Refusal::Occupied),
     }

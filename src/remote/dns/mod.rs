@@ -14,8 +14,6 @@ mod tests;
 mod tsig;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
-use std::str::FromStr;
 use std::time::Duration;
 
 pub use hickory_proto::rr::{Name, RData, RecordType, rdata};
@@ -61,46 +59,16 @@ pub enum Transport {
 /// `10.0.0.53:53`, `[2001:db8::53]:53`
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.address.contains(':') {
-            true => write!(f, "[{}]:{}", self.address, self.port),
-            false => write!(f, "{}:{}", self.address, self.port),
+        if self.address.contains(':') {
+            return write!(f, "[{}]:{}", self.address, self.port);
         }
+        write!(f, "{}:{}", self.address, self.port)
     }
 }
-
-/// The text is no server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is neither a name nor an IP address, with or without a port")]
-pub struct NoServer;
 
 impl Server {
     /// Where name servers listen (RFC 1035, section 4.2).
     pub const PORT: u16 = 53;
-}
-
-/// `ns1.example.test`, `10.0.0.53:53`, `2001:db8::53`, `[2001:db8::53]:53`
-impl FromStr for Server {
-    type Err = NoServer;
-
-    fn from_str(text: &str) -> Result<Self, NoServer> {
-        if text.parse::<IpAddr>().is_ok() {
-            return Ok(Self { address: text.to_owned(), port: Self::PORT });
-        }
-        let (address, port) = match text.rsplit_once(':') {
-            Some((address, port)) if !text.ends_with(']') => {
-                (address, port.parse().ok().filter(|it| *it != 0).ok_or(NoServer)?)
-            }
-            _ => (text, Self::PORT),
-        };
-        let inside = address.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-        let is_fine = |it: u8| it.is_ascii_alphanumeric() || b".-_".contains(&it);
-        let address = match inside {
-            Some(inside) => inside.parse::<Ipv6Addr>().map(|_| inside).map_err(|_| NoServer)?,
-            None if !address.is_empty() && address.bytes().all(is_fine) => address,
-            None => return Err(NoServer),
-        };
-        Ok(Self { address: address.to_owned(), port })
-    }
 }
 
 /// Nobody to ask; the rest as the provider has it when nothing is written.

@@ -129,10 +129,11 @@ impl FakeServer {
         let data: Vec<_> = data.iter().map(|it| RData::try_from_str(ty, it).unwrap()).collect();
         let key = (whole(name), ty);
         let zone = &mut self.inside.lock().unwrap().zone;
-        match data.is_empty() {
-            true => zone.remove(&key),
-            false => zone.insert(key, (ttl.parse().unwrap(), data)),
-        };
+        if data.is_empty() {
+            zone.remove(&key);
+        } else {
+            zone.insert(key, (ttl.parse().unwrap(), data));
+        }
     }
 
     /// All that it has, in the same form.
@@ -254,7 +255,8 @@ fn respond(zone: &mut Zone, request: &Message, answer: &mut Message) {
             zone.remove(&key);
         } else {
             let (ttl, data) = zone.entry(key).or_default();
-            (*ttl, _) = (change.ttl, data.push(change.data.clone()));
+            *ttl = change.ttl;
+            data.push(change.data.clone());
         }
     }
 }

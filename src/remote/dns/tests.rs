@@ -167,19 +167,3 @@ proptest! {
         prop_assert!(!tsig::is_signed(&bytes, &key(), b""), "byte {}", at);
     }
 }
-
-#[test]
-fn a_server_is_an_address_with_or_without_a_port() {
-    let check = |text: &str, wanted: &str| {
-        assert_eq!(text.parse::<Server>().unwrap().to_string(), wanted);
-    };
-    check("10.0.0.53", "10.0.0.53:53");
-    check("10.0.0.53:5353", "10.0.0.53:5353");
-    check("ns1.example.test:53", "ns1.example.test:53");
-    check("2001:db8::53", "[2001:db8::53]:53");
-    check("[2001:db8::53]", "[2001:db8::53]:53");
-    check("[2001:db8::53]:5353", "[2001:db8::53]:5353");
-    for text in ["", ":53", "h:", "h:0", "h:65536", "h:x", "[h]:53", "a b", "h:53:53", "u@h"] {
-        assert_eq!(text.parse::<Server>(), Err(NoServer), "{text:?}");
-    }
-}

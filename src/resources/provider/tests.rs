@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::remote::dns::Server;
 use crate::tfplugin::model::{Model, decode};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::plan;
