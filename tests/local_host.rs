@@ -21,7 +21,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 fn hosts(caller: &str) -> Arc<Hosts> {
-    Arc::new(Hosts::new(caller.to_owned(), env!("CARGO_BIN_EXE_ha-agent").into()))
+    Arc::new(Hosts::new(caller.to_owned(), Some(agents_made_of(env!("CARGO_BIN_EXE_ha-agent")))))
+}
+
+/// A directory with this program as the agent for this machine.
+fn agents_made_of(program: &str) -> PathBuf {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let directory = tempfile::tempdir().unwrap().keep();
+    symlink(program, directory.join(format!("ha-agent_linux_{architecture}"))).unwrap();
+    directory
 }
 
 fn target(root: &Path) -> Target {

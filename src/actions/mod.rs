@@ -1,3 +1,8 @@
-//! Observe and perform: what brings a topic of the domain to something real.
+//! Observe and perform: the only room that asks a host for what a domain wants. What several resources need is here.
 
 pub mod dns;
+mod ownership;
+mod services;
+
+pub use self::ownership::{Owner, record_name, write_record};
+pub use self::services::{Act, Running, remove_service, run_service, stamp, stamp_path};

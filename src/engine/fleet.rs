@@ -116,6 +116,12 @@ impl Fleet {
         join_all(asked).await.into_iter().collect()
     }
 
+    /// The keys that hosts have proven to have, for pinning: "ssh-ed25519 AAAA…".
+    pub fn host_keys(&self) -> BTreeMap<String, String> {
+        let key = |(key, member): (&String, &Member)| Some((key.clone(), member.lease.host_key()?));
+        self.members.iter().filter_map(key).collect()
+    }
+
     /// Gives all locks back, for whoever comes next while this process lives on.
     pub async fn release(&mut self) {
         join_all(self.members.values_mut().map(|it| it.lease.release())).await;
@@ -184,7 +190,7 @@ mod tests {
     use crate::host::{Cause, Way};
 
     fn fleet(caller: &str, fakes: &[FakeHost]) -> Fleet {
-        let hosts = Arc::new(Hosts::new(caller.to_owned(), "none".into()));
+        let hosts = Arc::new(Hosts::new(caller.to_owned(), None));
         let target = |(key, fake): (&str, &FakeHost)| {
             let way = Way::Fake(fake.clone());
             (key.to_owned(), Target { name: key.parse().unwrap(), way })

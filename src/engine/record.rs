@@ -72,6 +72,8 @@ pub struct Claim {
     pub name: String,
     /// Its id. None while it is being created: no state has kept one.
     pub id: Option<String>,
+    /// The id that the present run gives to what it creates.
+    pub given: Option<String>,
 }
 
 /// Whose a host is, by its record.
@@ -114,6 +116,8 @@ pub fn ownership(stored: Option<(u32, &[u8])>, claim: &Claim) -> Result<Ownershi
             }
         }
         None if is_namesake && !record.complete => Ownership::OurUnfinished(record),
+        // This very run has finished it.
+        None if is_namesake && claim.given.as_ref() == Some(&record.id) => Ownership::Ours(record),
         _ => Ownership::Foreign { record },
     })
 }
@@ -178,8 +182,12 @@ mod tests {
     fn a_host_tells_whose_it_is() {
         let check = |record: Option<&Record>, kind: &str, name: &str, id: Option<&str>| {
             let text = record.map(|it| it.print().unwrap());
-            let claim =
-                Claim { kind: kind.to_owned(), name: name.to_owned(), id: id.map(str::to_owned) };
+            let claim = Claim {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                id: id.map(str::to_owned),
+                given: None,
+            };
             match ownership(text.as_ref().map(|it| (FORMAT, it.as_bytes())), &claim).unwrap() {
                 Ownership::None => "none",
                 Ownership::OurUnfinished(_) => "our unfinished",
@@ -197,6 +205,15 @@ mod tests {
         // Without a state it cannot be told from somebody else's cluster of the same name.
         assert_eq!(check(Some(&complete), etcd, "main", None), "foreign");
         assert_eq!(check(Some(&complete), etcd, "main", Some("id-2")), "foreign");
+        let creates = Claim {
+            kind: etcd.to_owned(),
+            name: "main".to_owned(),
+            id: None,
+            given: Some("id-1".to_owned()),
+        };
+        let text = complete.print().unwrap();
+        let finished = ownership(Some((FORMAT, text.as_bytes())), &creates).unwrap();
+        assert_eq!(finished, Ownership::Ours(complete.clone()));
         assert_eq!(check(Some(&half), etcd, "main", Some("id-2")), "foreign");
         assert_eq!(check(Some(&half), etcd, "other", None), "foreign");
         assert_eq!(check(Some(&half), "control_plane", "main", None), "foreign");
@@ -204,7 +221,12 @@ mod tests {
 
     #[test]
     fn a_later_record_is_known_as_such_and_a_damaged_one_is_no_absence() {
-        let claim = Claim { kind: "etcd_cluster".to_owned(), name: "main".to_owned(), id: None };
+        let claim = Claim {
+            kind: "etcd_cluster".to_owned(),
+            name: "main".to_owned(),
+            id: None,
+            given: None,
+        };
         let newer = ownership(Some((9, b"{}".as_slice())), &claim).unwrap();
         assert_eq!(newer, Ownership::NewerFormat(9));
         let damaged = ownership(Some((FORMAT, b"{".as_slice())), &claim);

@@ -67,7 +67,7 @@ impl Locked {
         let file = request.artifact.as_ref().map(|it| it.file.clone()).unwrap_or_default();
         let call = format!("fetch {file}");
         let host = self.name().clone();
-        let fetched = self.call(&call, async |mut it| {
+        let fetched = self.call(call.clone(), async |mut it| {
             let mut replies = it.fetch_artifact(request).await?.into_inner();
             let mut told = tokio::time::Instant::now();
             while let Some(reply) = replies.message().await? {
@@ -98,7 +98,8 @@ impl Locked {
         let (sender, requests) = mpsc::channel(WAITING);
         let reads = tokio::spawn(send(file, open, sender));
         let requests = ReceiverStream::new(requests);
-        let taken = self.call(&call, async |mut it| it.upload_artifact(requests).await).await;
+        let taken =
+            self.call(call.clone(), async |mut it| it.upload_artifact(requests).await).await;
         reads.abort();
         Ok(taken?.changed)
     }

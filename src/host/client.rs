@@ -4,7 +4,7 @@
     reason = "heartbeats are sent by the clock, and clocks are compared"
 )]
 
-use std::fmt::{self, Display};
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -162,7 +162,7 @@ impl Host {
     /// It is larger, or no file, or cannot be read.
     pub async fn read(&self, path: &str, limit: u64) -> Result<ReadReply, HostError> {
         let request = ReadRequest { path: path.to_owned().into(), limit };
-        self.call(format_args!("read {path}"), async |mut it| it.read(request).await).await
+        self.call(format!("read {path}"), async |mut it| it.read(request).await).await
     }
 
     /// The records with these names; those that are not there are left out. No names: all of them.
@@ -181,7 +181,7 @@ impl Host {
     /// They cannot be read.
     pub async fn logs(&self, unit: &str, lines: u32) -> Result<String, HostError> {
         let request = LogsRequest { unit: unit.to_owned(), lines };
-        let call = format_args!("tell the log of {unit}");
+        let call = format!("tell the log of {unit}");
         let text = self.call(call, async |mut it| it.logs(request).await).await?.text;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
@@ -203,15 +203,16 @@ impl Host {
     /// One call, and what its failure means.
     pub(super) async fn call<T>(
         &self,
-        what: impl Display,
+        what: impl Into<String>,
         call: impl AsyncFnOnce(AgentClient<Channel>) -> Result<Response<T>, Status>,
     ) -> Result<T, HostError> {
         if !self.is_open() {
             let source = "the connection had ended before".into();
             return Err(HostError::Unreachable { host: self.0.name.clone(), source });
         }
+        let what = what.into();
         let answer = call(self.client()).await;
-        answer.map(Response::into_inner).map_err(|it| self.explain(&what.to_string(), it))
+        answer.map(Response::into_inner).map_err(|it| self.explain(&what, it))
     }
 
     /// Which of the three kinds a failure is of. The code of a status alone cannot tell: tonic gives the same ones to

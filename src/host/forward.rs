@@ -28,7 +28,7 @@ impl Host {
         // There is room for the first.
         let _ = sender.send(ForwardRequest { message: Some(open) }).await;
         let requests = ReceiverStream::new(requests);
-        let answers = self.call(&call, async |mut it| {
+        let answers = self.call(call.clone(), async |mut it| {
             let mut answers = it.forward(requests).await?.into_inner();
             // The first answer says that it is open, or why not.
             answers.message().await?;

@@ -34,6 +34,11 @@ impl Lease {
         &self.target
     }
 
+    /// The key that the host has proven to have. None: it was not reached, or has none.
+    pub fn host_key(&self) -> Option<String> {
+        self.held.as_ref()?.key().map(str::to_owned)
+    }
+
     /// The host, locked by this run. After a loss of the connection this waits until what was asked for over the old one
     /// has come to its end: the host keeps the lock until then.
     ///

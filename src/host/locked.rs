@@ -66,7 +66,7 @@ impl Host {
 
     pub(super) async fn ask_lock(&self, name: &str, generation: u64) -> Result<Asked, HostError> {
         let request = LockRequest { name: name.to_owned(), generation };
-        let call = format_args!("lock {name}");
+        let call = format!("lock {name}");
         match self.call(call, async |mut it| it.lock(request).await).await?.outcome {
             Some(Outcome::Held(claim)) => Ok(Asked::Held(Locked { host: self.clone(), claim })),
             Some(Outcome::Taken(holder)) => Ok(Asked::Taken(holder)),
@@ -114,7 +114,7 @@ impl Locked {
     /// As every call.
     pub async fn remove(&self, path: &str, tree: bool) -> Result<bool, HostError> {
         let request = RemoveRequest { claim: self.claim(), path: path.to_owned().into(), tree };
-        let call = format_args!("remove {path}");
+        let call = format!("remove {path}");
         Ok(self.call(call, async |mut it| it.remove(request).await).await?.changed)
     }
 
@@ -128,7 +128,7 @@ impl Locked {
             path: path.to_owned().into(),
             label: label.to_owned(),
         };
-        let call = format_args!("move {path} aside");
+        let call = format!("move {path} aside");
         let moved = self.call(call, async |mut it| it.move_aside(request).await).await?.path;
         Ok((!moved.is_empty()).then(|| String::from_utf8_lossy(&moved).into_owned()))
     }
@@ -152,7 +152,7 @@ impl Locked {
             group: group.to_owned(),
             parents,
         };
-        let call = format_args!("make the directory {path}");
+        let call = format!("make the directory {path}");
         Ok(self.call(call, async |mut it| it.make_directory(request).await).await?.changed)
     }
 
@@ -172,7 +172,7 @@ impl Locked {
             group: group.to_owned(),
             home: home.to_owned().into(),
         };
-        let call = format_args!("ensure the user {name}");
+        let call = format!("ensure the user {name}");
         self.call(call, async |mut it| it.ensure_user(request).await).await
     }
 
@@ -188,7 +188,7 @@ impl Locked {
             limit: 0,
         };
         let verb = action.as_str_name().to_lowercase().replace('_', " ");
-        let call = format_args!("{verb} {unit}");
+        let call = format!("{verb} {unit}");
         Ok(self.call(call, async |mut it| it.service(request).await).await?.unit)
     }
 
@@ -240,7 +240,7 @@ impl Locked {
     /// As every call.
     pub async fn remove_record(&self, name: &str) -> Result<bool, HostError> {
         let request = RemoveRecordRequest { claim: self.claim(), name: name.to_owned() };
-        let call = format_args!("remove the record {name}");
+        let call = format!("remove the record {name}");
         Ok(self.call(call, async |mut it| it.remove_record(request).await).await?.changed)
     }
 

@@ -13,7 +13,7 @@ impl Host {
     /// There is no such key.
     pub async fn make_csr(&self, key: &str, subject: Subject) -> Result<String, HostError> {
         let request = MakeCsrRequest { path: key.to_owned().into(), subject: Some(subject) };
-        let call = format_args!("make a request with {key}");
+        let call = format!("make a request with {key}");
         Ok(self.call(call, async |mut it| it.make_csr(request).await).await?.csr)
     }
 }
@@ -34,7 +34,7 @@ impl Locked {
             user: user.to_owned(),
             group: group.to_owned(),
         };
-        let call = format_args!("make the key {path}");
+        let call = format!("make the key {path}");
         self.call(call, async |mut it| it.make_key(request).await).await
     }
 
@@ -54,7 +54,7 @@ impl Locked {
             common_name: common_name.to_owned(),
             days,
         };
-        let call = format_args!("make a certificate authority in {directory}");
+        let call = format!("make a certificate authority in {directory}");
         self.call(call, async |mut it| it.make_authority(request).await).await
     }
 

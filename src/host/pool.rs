@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -12,7 +12,7 @@ use tracing::{debug, info};
 
 use super::connect::{ConnectError, Stream};
 use super::fake::FakeHost;
-use super::{Host, HostError, HostName, local};
+use super::{Binaries, Host, HostError, HostName, local, ssh};
 
 /// A host to go to.
 #[derive(Clone, Debug)]
@@ -23,6 +23,24 @@ pub struct Target {
     pub way: Way,
 }
 
+impl Target {
+    /// How long it is waited for when it may be starting.
+    pub fn boot_wait(&self) -> Duration {
+        match &self.way {
+            Way::Ssh(target) => target.connection.boot_wait,
+            Way::Local { .. } | Way::Fake(_) => Duration::ZERO,
+        }
+    }
+
+    /// What stands before each path of the host in what its programs are told.
+    pub fn root(&self) -> &str {
+        match &self.way {
+            Way::Local { root } => root.to_str().unwrap_or_default(),
+            Way::Ssh(_) | Way::Fake(_) => "",
+        }
+    }
+}
+
 /// How to get to a host.
 #[derive(Clone, Debug)]
 pub enum Way {
@@ -31,6 +49,8 @@ pub enum Way {
         /// What stands for `/`.
         root: PathBuf,
     },
+    /// By SSH.
+    Ssh(ssh::Target),
     /// It is in memory, for tests.
     Fake(FakeHost),
 }
@@ -53,14 +73,28 @@ const ONCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Hosts {
     caller: String,
-    agent: PathBuf,
+    directory: Option<PathBuf>,
+    agents: OnceLock<Result<Binaries, String>>,
     slots: std::sync::Mutex<HashMap<String, Arc<Mutex<Option<Host>>>>>,
 }
 
 impl Hosts {
-    /// None yet. `caller` is told to whoever finds a lock taken; `agent` is the program for this machine.
-    pub fn new(caller: String, agent: PathBuf) -> Self {
-        Self { caller, agent, slots: std::sync::Mutex::default() }
+    /// None yet. `caller` is told to whoever finds a lock taken. The agents are those that lie in `directory`; without
+    /// one, as [`Binaries::find`] has it.
+    pub fn new(caller: String, directory: Option<PathBuf>) -> Self {
+        Self { caller, directory, agents: OnceLock::new(), slots: std::sync::Mutex::default() }
+    }
+
+    /// Looked for once, and only when a host is to be reached.
+    fn agents(&self) -> Result<&Binaries, ConnectError> {
+        let found = self.agents.get_or_init(|| {
+            let found = match &self.directory {
+                Some(directory) => Binaries::beside(directory),
+                None => Binaries::find(),
+            };
+            found.map_err(|it| it.to_string())
+        });
+        found.as_ref().map_err(|it| ConnectError::Refused(it.clone().into()))
     }
 
     /// Who these connections speak for.
@@ -119,8 +153,17 @@ impl Hosts {
         let began = Instant::now();
         let (stream, key): (Box<dyn Stream>, _) = match &target.way {
             Way::Local { root } => {
+                let machine = std::env::consts::ARCH;
+                let Some(agent) = self.agents()?.of(machine) else {
+                    let text = format!("no agent for {machine} came with the provider");
+                    return Err(ConnectError::Refused(text.into()));
+                };
                 let may_make = matches!(patience, Patience::Boot(_));
-                (Box::new(local::open(&self.agent, root, may_make).await?), None)
+                (Box::new(local::open(&agent.path, root, may_make).await?), None)
+            }
+            Way::Ssh(target) => {
+                let opened = ssh::open(target, self.agents()?).await?;
+                (opened.stream, Some(opened.host_key))
             }
             Way::Fake(host) => (Box::new(host.open()?), None),
         };
@@ -135,6 +178,15 @@ impl Way {
     fn key(&self) -> String {
         match self {
             Self::Local { root } => format!("local {}", root.display()),
+            // A connection of the provider block lives as long as the process.
+            Self::Ssh(it) => format!(
+                "ssh {}@{}:{} {:?} {:p}",
+                it.user,
+                it.address,
+                it.port,
+                it.host_key,
+                Arc::as_ptr(&it.connection)
+            ),
             Self::Fake(host) => format!("fake {}", host.machine()),
         }
     }

@@ -1,9 +1,8 @@
 //! The `host` object, which all resources have in common: what is written, and how to get there.
 
-use std::time::Duration;
-
 use super::checks::{self, parse_host_key};
-use super::provider::{Client, Gap, SshTarget, Target, Unknown, Way};
+use super::provider::{Client, Gap, Unknown};
+use crate::host::{Target, Way, ssh};
 use crate::model;
 use crate::tfplugin::diagnostics::Diagnostic;
 use crate::tfplugin::path::Path;
@@ -49,23 +48,21 @@ impl HostModel {
 ///
 /// # Errors
 /// Something about it or about its connection is wrong, or not known yet.
-pub fn target(model: &HostModel, key: &str, at: &Path, client: &Client) -> Result<Target, Gap> {
+pub fn target(
+    model: &HostModel,
+    key: &str,
+    at: &Path,
+    client: &Client,
+    pin: Option<&str>,
+) -> Result<Target, Gap> {
     let name = key.parse().map_err(|err| {
         Gap::Fault(Diagnostic::error("A host has an unusable name", &err).at(at.clone()))
     })?;
     let Some(is_local) = model.is_local() else {
         return Err(Gap::Unknown(Unknown::Own(at.attribute("transport"))));
     };
-    let way = if is_local { local(model, at)? } else { Way::Ssh(ssh(model, at, client)?) };
+    let way = if is_local { local(model, at)? } else { Way::Ssh(ssh(model, at, client, pin)?) };
     Ok(Target { name, way })
-}
-
-/// How long a create or an update waits for the host to start. A local one is there, or it is not.
-pub fn boot_wait(target: &Target) -> Duration {
-    match &target.way {
-        Way::Local { .. } => Duration::ZERO,
-        Way::Ssh(target) => target.connection.boot_wait,
-    }
 }
 
 fn local(model: &HostModel, at: &Path) -> Result<Way, Gap> {
@@ -87,18 +84,23 @@ pub(super) fn no_root(at: &Path) -> Diagnostic {
         .hint("Set `root` to an absolute path that no other host uses.")
 }
 
-fn ssh(model: &HostModel, at: &Path, client: &Client) -> Result<SshTarget, Gap> {
+fn ssh(
+    model: &HostModel,
+    at: &Path,
+    client: &Client,
+    pin: Option<&str>,
+) -> Result<ssh::Target, Gap> {
     let address = known(&model.address, at, "address")?.cloned().unwrap_or_default();
     let port = known(&model.port, at, "port")?;
     let user = known(&model.user, at, "user")?;
     let host_key = known(&model.host_key, at, "host_key")?;
     let name = known(&model.connection, at, "connection")?;
     let connection = client.connection(name.map(String::as_str), &at.attribute("connection"))?;
-    Ok(SshTarget {
+    Ok(ssh::Target {
         address,
         port: port.copied().unwrap_or(connection.port),
         user: user.unwrap_or(&connection.user).clone(),
-        host_key: host_key.and_then(|it| parse_host_key(it)),
+        host_key: host_key.map_or(pin.map(str::to_owned), |it| parse_host_key(it)),
         connection,
     })
 }
@@ -140,7 +142,7 @@ mod tests {
             &[("HOME", "/root"), ("SSH_AUTH_SOCK", "/run/agent")],
         );
         let host: HostModel = decode(&datum(host, HostModel::schema(0).ty())).unwrap();
-        target(&host, key, &Path::root("host"), &client)
+        target(&host, key, &Path::root("host"), &client, None)
     }
 
     #[test]
@@ -150,8 +152,9 @@ mod tests {
             let way = match &target.way {
                 Way::Local { root } => format!("local {}", root.display()),
                 Way::Ssh(it) => format!("{}@{}:{}", it.user, it.address, it.port),
+                Way::Fake(_) => panic!("it is not there to be chosen"),
             };
-            assert_eq!((way.as_str(), boot_wait(&target).as_secs()), (expected, wait), "{host}");
+            assert_eq!((way.as_str(), target.boot_wait().as_secs()), (expected, wait), "{host}");
         };
         check(json!({"address": "h"}), "root@h:22", 300);
         check(json!({"address": "h", "connection": "edge"}), "ops@h:2200", 60);

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use terraform_provider_ha::domain::record::{Claim, Ownership, Record, ownership};
-use terraform_provider_ha::domain::service::{Definition, Service, render};
+use terraform_provider_ha::actions::{
+    Act, Owner, Running, record_name, remove_service, run_service, stamp, stamp_path, write_record,
+};
 use terraform_provider_ha::domain::Next;
+use terraform_provider_ha::domain::service::{Definition, Service, render};
+use terraform_provider_ha::engine::record::{Claim, Record};
 use terraform_provider_ha::engine::{Fleet, World, gravest};
 use terraform_provider_ha::host::messages::service_request::Action;
 use terraform_provider_ha::host::messages::{self, FactsRequest};
@@ -14,7 +17,7 @@ use terraform_provider_ha::host::{File, Host, HostError, Locked};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
-use crate::domain::{self, Desired, Observed, Owner, Refusal, Seen, Sight, Step};
+use crate::domain::{self, Desired, Observed, Refusal, Seen, Sight, Step};
 
 pub(crate) const KIND: &str = "trial_service";
 /// It answers at once, or something is wrong.
@@ -69,6 +72,12 @@ impl Place {
         render(&Definition::new(service).expect("all of it was checked"))
     }
 
+    /// What it is started with. The message is read each time.
+    fn stamp(&self) -> [u8; 32] {
+        let [(_, unit), _] = self.files();
+        stamp(&[unit])
+    }
+
     /// The files that are to be there, by what they are to the user.
     fn files(&self) -> [(&'static str, File); 2] {
         let file = |path, text: String| File {
@@ -104,9 +113,8 @@ impl World for Trial<'_> {
     async fn observe(&mut self) -> Result<Observed, HostError> {
         let (places, claim) = (&self.places, &self.claim);
         let digest: [u8; 32] = Sha256::digest(&self.program).into();
-        let looks = self.fleet.each(async |key, host| {
-            look(&host, &places[&key], claim, &digest).await
-        });
+        let looks =
+            self.fleet.each(async |key, host| look(&host, &places[&key], claim, &digest).await);
         Ok(sights(looks.await))
     }
 
@@ -119,7 +127,7 @@ impl World for Trial<'_> {
             .into_iter()
             .map(str::to_owned)
             .collect();
-        let (places, program) = (&self.places, &self.program);
+        let (places, program, claim) = (&self.places, &self.program, &self.claim);
         let record = |complete| Record {
             kind: KIND.to_owned(),
             name: self.claim.name.clone(),
@@ -131,16 +139,17 @@ impl World for Trial<'_> {
         let done = self.fleet.some(&hosts, async |key, host| {
             let place = &places[&key];
             match step {
-                Step::Claim(_) => put_record(&host, place, &record(false)).await,
-                Step::Finish(_) => put_record(&host, place, &record(true)).await,
+                Step::Claim(_) => write_record(&host, claim, &record(false)).await,
+                Step::Finish(_) => write_record(&host, claim, &record(true)).await,
                 Step::Install(_) => install(&host, place, program).await,
                 Step::Configure(_) => configure(&host, place).await,
                 Step::Start(_) => {
-                    host.service(Action::Enable, &place.unit()).await?;
-                    act(&host, Action::Start, place).await
+                    run_service(&host, &place.unit(), Act::Start, &place.stamp()).await
                 }
-                Step::Restart(_) => act(&host, Action::Restart, place).await,
-                Step::Remove(_) => remove(&host, place).await,
+                Step::Restart(_) => {
+                    run_service(&host, &place.unit(), Act::Restart, &place.stamp()).await
+                }
+                Step::Remove(_) => remove(&host, place, claim).await,
             }
         });
         gravest(done.await).map(drop)
@@ -175,40 +184,36 @@ async fn look(
 ) -> Result<Seen, HostError> {
     let wanted = place.files();
     let mut files: Vec<_> = wanted.iter().map(|(_, it)| it.path.clone().into()).collect();
-    files.push(place.program_path().into());
+    files.extend([stamp_path(&place.unit()).into(), place.program_path().into()]);
     let request = FactsRequest { units: vec![place.unit()], files, ..FactsRequest::default() };
-    let record = place.unit();
-    let (facts, records) = tokio::try_join!(host.facts(request), async {
-        host.records(&[&record]).await
-    })?;
-    let text = records.first().map(|it| String::from_utf8_lossy(&it.content).into_owned());
-    let owner = match ownership(text.as_deref(), claim) {
-        Ok(Ownership::None) => Owner::Nobody,
-        Ok(Ownership::OurUnfinished(_)) => Owner::OursUnfinished,
-        Ok(Ownership::Ours(_)) => Owner::Ours,
-        Ok(Ownership::Foreign { record }) => {
-            Owner::Other(format!("the {} {:?} with the id {}", record.kind, record.name, record.id))
-        }
-        Ok(Ownership::NewerFormat(format)) => {
-            Owner::Other(format!("a later provider, whose record has format {format}"))
-        }
-        Err(error) => Owner::Other(format!("somebody whose record cannot be read: {error}")),
-    };
+    let record = record_name(claim);
+    let (facts, records) =
+        tokio::try_join!(host.facts(request), async { host.records(&[&record]).await })?;
     let differs = |file: &File| {
         let digest: [u8; 32] = Sha256::digest(&file.content).into();
-        !facts.files.iter().any(|it| it.path == file.path && *it.digest == digest && it.mode == file.mode)
+        !facts
+            .files
+            .iter()
+            .any(|it| it.path == file.path && *it.digest == digest && it.mode == file.mode)
     };
-    let unit = facts.units.first();
-    let is_running = unit.is_some_and(|it| it.active == "active");
-    let said = if is_running { ask(host, &place.address).await? } else { None };
+    let owner = Owner::of(&records, claim);
+    let running = Running::of(&facts, &place.unit(), &place.stamp());
+    let said = if running.runs { ask(host, &place.address).await? } else { None };
     let is_there = |it: &messages::File| it.kind() != messages::file::Kind::Absent;
     Ok(Seen {
-        has_traces: owner != Owner::Nobody || is_running || facts.files[..2].iter().any(is_there),
+        has_traces: owner != Owner::Nobody || running.runs || facts.files[..2].iter().any(is_there),
         owner,
-        is_installed: facts.files.last().is_some_and(|it| *it.digest == *program && it.mode == 0o755),
-        differing: wanted.iter().filter(|(_, it)| differs(it)).map(|(name, _)| (*name).to_owned()).collect(),
-        is_running,
-        is_stale: unit.is_some_and(|it| it.stale),
+        is_installed: facts
+            .files
+            .last()
+            .is_some_and(|it| *it.digest == *program && it.mode == 0o755),
+        differing: wanted
+            .iter()
+            .filter(|(_, it)| differs(it))
+            .map(|(name, _)| (*name).to_owned())
+            .collect(),
+        is_running: running.runs,
+        is_stale: running.runs && !running.is_current,
         said,
     })
 }
@@ -226,16 +231,6 @@ async fn ask(host: &Host, address: &str) -> Result<Option<String>, HostError> {
         Ok(Err(HostError::Failed { .. })) | Err(_) => Ok(None),
         Ok(answer) => answer,
     }
-}
-
-async fn put_record(host: &Locked, place: &Place, record: &Record) -> Result<(), HostError> {
-    let content = record.print().expect("a record can be printed");
-    let record = messages::Record {
-        name: place.unit(),
-        format: terraform_provider_ha::domain::record::FORMAT,
-        content: content.into(),
-    };
-    host.put_record(record).await.map(drop)
 }
 
 async fn install(host: &Locked, place: &Place, program: &[u8]) -> Result<(), HostError> {
@@ -256,24 +251,10 @@ async fn configure(host: &Locked, place: &Place) -> Result<(), HostError> {
     host.service(Action::ReadUnits, "").await.map(drop)
 }
 
-async fn act(host: &Locked, action: Action, place: &Place) -> Result<(), HostError> {
-    host.service(action, &place.unit()).await.map(drop)
-}
-
 /// The record goes last: until then the next run knows whose this is.
-async fn remove(host: &Locked, place: &Place) -> Result<(), HostError> {
-    let is_there = host
-        .facts(FactsRequest { files: vec![place.unit_path().into()], ..FactsRequest::default() })
-        .await?
-        .files
-        .iter()
-        .any(|it| it.kind() != messages::file::Kind::Absent);
-    if is_there {
-        act(host, Action::Stop, place).await?;
-        act(host, Action::Disable, place).await?;
-        host.remove(&place.unit_path(), false).await?;
-        host.service(Action::ReadUnits, "").await?;
-    }
+async fn remove(host: &Locked, place: &Place, claim: &Claim) -> Result<(), HostError> {
+    remove_service(host, &place.unit()).await?;
     host.remove(&place.directory(), true).await?;
-    host.remove_record(&place.unit()).await
+    host.remove("/usr/local/lib/trial", true).await?;
+    host.remove_record(&record_name(claim)).await.map(drop)
 }

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use terraform_provider_ha::actions::Owner;
 use terraform_provider_ha::domain::{self, Kind, Next};
+use terraform_provider_ha::engine::record::Record;
 
 /// What the user wishes. Without nodes: that nothing of it is left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,17 +51,6 @@ pub(crate) struct Seen {
     pub(crate) said: Option<String>,
     /// Something of it is there at all.
     pub(crate) has_traces: bool,
-}
-
-/// Whose the host is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Owner {
-    #[default]
-    Nobody,
-    OursUnfinished,
-    Ours,
-    /// In words.
-    Other(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +115,7 @@ pub(crate) fn next(desired: &Desired, observed: &Observed) -> Next<Step, Refusal
     if let Some((key, _)) = leaving.next() {
         return Next::Act(Step::Remove((*key).clone()));
     }
-    let unfinished = lacking(|it| it.owner != Owner::Ours);
+    let unfinished = lacking(|it| !matches!(it.owner, Owner::Ours(_)));
     if !unfinished.is_empty() {
         return Next::Act(Step::Finish(unfinished));
     }
@@ -210,7 +201,7 @@ pub(crate) fn foresee(desired: &Desired, observed: &mut Observed, step: &Step) {
     for host in hosts {
         let Some(Sight::Seen(it)) = observed.nodes.get_mut(&host) else { continue };
         match step {
-            Step::Claim(_) => (it.owner, it.has_traces) = (Owner::OursUnfinished, true),
+            Step::Claim(_) => (it.owner, it.has_traces) = (unfinished(), true),
             Step::Install(_) => it.is_installed = true,
             Step::Configure(_) => {
                 it.differing.clear();
@@ -221,8 +212,28 @@ pub(crate) fn foresee(desired: &Desired, observed: &mut Observed, step: &Step) {
                 it.said = desired.nodes.get(&host).map(|it| it.line.clone());
             }
             Step::Remove(_) => *it = Seen::default(),
-            Step::Finish(_) => it.owner = Owner::Ours,
+            Step::Finish(_) => it.owner = ours(),
         }
+    }
+}
+
+/// As a host would say it, for forecasts.
+pub(crate) fn ours() -> Owner {
+    Owner::Ours(record(true))
+}
+
+fn unfinished() -> Owner {
+    Owner::OursUnfinished(record(false))
+}
+
+fn record(complete: bool) -> Record {
+    Record {
+        kind: String::new(),
+        name: String::new(),
+        id: String::new(),
+        complete,
+        applied: serde_json::Map::new(),
+        consumers: BTreeSet::new(),
     }
 }
 
@@ -243,7 +254,7 @@ mod tests {
                 desired.nodes.insert(key.clone(), Node { line: line.clone() });
             }
             let up = Seen {
-                owner: Owner::Ours,
+                owner: ours(),
                 is_installed: true,
                 is_running: true,
                 said: Some(line),
@@ -258,7 +269,7 @@ mod tests {
                 "edited" => Sight::Seen(Seen { differing: edited, ..up }),
                 "down" => Sight::Seen(Seen { is_running: false, said: None, ..up }),
                 "mute" => Sight::Seen(Seen { said: None, ..up }),
-                "unfinished" => Sight::Seen(Seen { owner: Owner::OursUnfinished, ..up }),
+                "unfinished" => Sight::Seen(Seen { owner: unfinished(), ..up }),
                 _ => Sight::Seen(up),
             };
             observed.nodes.insert(key, sight);
@@ -300,7 +311,8 @@ mod tests {
         check("a:unfinished", &["note on a that all is done"]);
         check("-a:up -b:down -c:bare", &["remove the service from a", "remove the service from b"]);
         check("a:other", &["refuses: a belongs to x: import that, or clean the host"]);
-        let unseen = "refuses: b cannot be looked at, and may hold a part of this service: no route";
+        let unseen =
+            "refuses: b cannot be looked at, and may hold a part of this service: no route";
         check("a:bare b:unseen", &[unseen]);
     }
 

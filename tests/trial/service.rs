@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use terraform_provider_ha::domain::record::Claim;
+use terraform_provider_ha::engine::record::Claim;
 use terraform_provider_ha::engine::{Announced, Fleet, Stopped, converge, steps_of};
-use terraform_provider_ha::host::{HostError, Target};
+use terraform_provider_ha::host::Target;
 use terraform_provider_ha::model;
-use terraform_provider_ha::resources::{Client, Gap, Ha, HostModel, Placed, explain, hosts, run};
+use terraform_provider_ha::resources::host::{HostModel, target};
+use terraform_provider_ha::resources::hosts::{self, Placed};
+use terraform_provider_ha::resources::provider::{Client, Gap, Ha};
+use terraform_provider_ha::resources::{explain, run};
 use terraform_provider_ha::tfplugin::api::{
     Applied, Context, Created, Deleted, Object, Planning, Read, Resource, Wanted,
 };
@@ -18,7 +21,7 @@ use terraform_provider_ha::tfplugin::path::Path;
 use terraform_provider_ha::tfplugin::value::{Datum, Value};
 
 use crate::actions::{KIND, Place, Trial, look_at_all};
-use crate::domain::{self, Desired, Node, Observed, Owner, Seen, Sight};
+use crate::domain::{self, Desired, Node, Observed, Seen, Sight};
 
 model! {
     /// One program that says a line, on several hosts.
@@ -76,13 +79,9 @@ impl Resource for Service {
         hosts::check(&Path::root("nodes"), &placed(config))
     }
 
-    async fn plan(
-        &self,
-        client: &Client,
-        change: &mut Planning<Self>,
-        _: &Context,
-    ) -> Diagnostics {
-        let found = hosts::check_connections(&Path::root("nodes"), &placed(&change.planned), client);
+    async fn plan(&self, client: &Client, change: &mut Planning<Self>, _: &Context) -> Diagnostics {
+        let found =
+            hosts::check_connections(&Path::root("nodes"), &placed(&change.planned), client);
         if let Some(steps) = forecast(change.prior.as_ref().map(|it| &it.state), &change.planned) {
             change.private.announced = Announced::by(&steps);
             change.steps = steps.iter().map(ToString::to_string).collect();
@@ -90,7 +89,12 @@ impl Resource for Service {
         found
     }
 
-    async fn create(&self, client: &Client, wanted: Wanted<Self>, context: &Context) -> Created<Self> {
+    async fn create(
+        &self,
+        client: &Client,
+        wanted: Wanted<Self>,
+        context: &Context,
+    ) -> Created<Self> {
         let id = format!("trial-{}", known(&wanted.planned.name));
         let reached = self.reach(client, None, &wanted, &id, context).await;
         match reached {
@@ -116,7 +120,8 @@ impl Resource for Service {
             Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
         };
         let name = known(&state.name);
-        let claim = Claim { kind: KIND.to_owned(), name, id: state.id.known().cloned() };
+        let claim =
+            Claim { kind: KIND.to_owned(), name, id: state.id.known().cloned(), given: None };
         let fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&claim.name));
         let observed = look_at_all(&fleet, &places, &claim, &self.program).await;
         let drift = domain::drift(&desired(&state, &places), &observed);
@@ -140,7 +145,7 @@ impl Resource for Service {
     ) -> Applied<Self> {
         let id = prior.state.id.known().cloned().unwrap_or_default();
         let reached = self.reach(client, Some(&prior.state), &wanted, &id, context).await;
-        let before = |diags| Applied {
+        let before = |diags| Applied::<Self> {
             state: prior.state.clone(),
             private: prior.private.clone(),
             diags,
@@ -163,14 +168,19 @@ impl Resource for Service {
         }
     }
 
-    async fn delete(&self, client: &Client, object: Object<Self>, context: &Context) -> Deleted<Self> {
-        let nothing = ServiceModel {
-            nodes: Value::Known(BTreeMap::new()),
-            ..object.state.clone()
-        };
+    async fn delete(
+        &self,
+        client: &Client,
+        object: Object<Self>,
+        context: &Context,
+    ) -> Deleted<Self> {
+        let nothing = ServiceModel { nodes: Value::Known(BTreeMap::new()), ..object.state.clone() };
         let mut announced = Announced::default();
         let keys: Vec<_> = object.state.nodes.known().into_iter().flatten().collect();
-        announced.add(terraform_provider_ha::domain::Kind::Remove, keys.iter().map(|(key, _)| key.as_str()));
+        announced.add(
+            terraform_provider_ha::domain::Kind::Remove,
+            keys.iter().map(|(key, _)| key.as_str()),
+        );
         let wanted = Wanted {
             planned: nothing.clone(),
             config: nothing,
@@ -210,7 +220,12 @@ impl Service {
         let all = everything(client, &states, &wanted.private.pins);
         let (targets, places) = all.map_err(|gap| Diagnostics::from(gap.into_error()))?;
         let name = known(&wanted.planned.name);
-        let claim = Claim { kind: KIND.to_owned(), name, id: prior.map(|_| id.to_owned()) };
+        let claim = Claim {
+            kind: KIND.to_owned(),
+            name,
+            id: prior.map(|_| id.to_owned()),
+            given: Some(id.to_owned()),
+        };
         // A host that was there before is not waited for: it may have died, and others may be mended without it.
         let old: BTreeSet<_> = prior.into_iter().flat_map(keys).collect();
         let new: BTreeSet<_> = keys(&wanted.planned).difference(&old).cloned().collect();
@@ -270,18 +285,18 @@ fn everything(
             let at = Path::root("nodes").key(key);
             let Some(host) = node.host.known() else { continue };
             let pin = pins.get(key).map(String::as_str);
-            let target = hosts::target(host, key, &at.attribute("host"), client, pin)?;
+            let reached = target(host, key, &at.attribute("host"), client, pin)?;
             let address = hosts::cluster_address(host, &node.address, &at)?;
             let port = node.port.known().copied().unwrap_or_default();
             let place = Place {
                 // Of the first: it is what is wanted.
                 name: known(&models[0].name),
-                root: target.root().to_owned(),
+                root: reached.root().to_owned(),
                 address: std::net::SocketAddr::new(address, port).to_string(),
                 version: known(&models[0].version),
                 message: known(&models[0].message),
             };
-            targets.insert(key.clone(), target);
+            targets.insert(key.clone(), reached);
             places.insert(key.clone(), place);
         }
     }
@@ -305,7 +320,7 @@ fn forecast(prior: Option<&ServiceModel>, planned: &ServiceModel) -> Option<Vec<
     for key in keys(planned) {
         observed.nodes.insert(key, Sight::Seen(Seen::default()));
     }
-    for prior in prior {
+    if let Some(prior) = prior {
         let is_same = prior.version == planned.version;
         let changed = |what: &str, is: bool| is.then(|| what.to_owned());
         let differing = [
@@ -314,7 +329,7 @@ fn forecast(prior: Option<&ServiceModel>, planned: &ServiceModel) -> Option<Vec<
         ];
         for key in keys(prior) {
             let seen = Seen {
-                owner: Owner::Ours,
+                owner: domain::ours(),
                 is_installed: is_same,
                 differing: differing.iter().flatten().cloned().collect(),
                 is_running: true,

@@ -177,7 +177,7 @@ mod tests {
     const UNIT: &str = "/etc/systemd/system/a.service";
 
     fn pool() -> Arc<Hosts> {
-        Arc::new(Hosts::new("anna@desk, process 1".to_owned(), "none".into()))
+        Arc::new(Hosts::new("anna@desk, process 1".to_owned(), None))
     }
 
     fn lease(hosts: &Arc<Hosts>, host: &FakeHost) -> Lease {

@@ -46,6 +46,8 @@ pub struct Connection {
     pub bastions: Vec<Bastion>,
     /// For each hop: to connect, verify and log in.
     pub connect_timeout: Duration,
+    /// How long a create or an update waits for a host that may be starting.
+    pub boot_wait: Duration,
 }
 
 /// A private key, or who has it.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::artifacts::Artifacts;
-use super::connection::Connection;
 use super::connections::Connections;
 use super::dns::Rfc2136;
 use super::gap::{Gap, Named};
@@ -11,6 +10,7 @@ use super::object_stores::{self, S3};
 use super::reading::{Environment, Reading};
 use super::settings::Settings;
 use crate::host::Hosts;
+use crate::host::ssh::Connection;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Secret;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection::{Bastion, Connection, HostKeyPolicy, Key};
+use secrecy::SecretString;
+
 use super::gap::{Gap, Named, Unknown};
 use super::reading::{Environment, Reading, check_name};
 use super::settings::{BastionSettings, ConnectionSettings, Settings};
+use crate::host::ssh::{Bastion, Connection, HostKeyPolicy, Key};
 use crate::resources::checks::parse_host_key;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
@@ -124,10 +126,11 @@ impl Readings<'_> {
             _ => HostKeyPolicy::Strict,
         };
         let port = reading.known("port", &settings.port).unwrap_or(PORT);
-        let passphrase = reading.known("passphrase", &settings.passphrase);
+        let passphrase = reading.known("passphrase", &settings.passphrase).map(|it| secret(&it));
         let certificate_file = reading.path("certificate_file", &settings.certificate_file);
         let sudo_password = &settings.sudo_password;
         let sudo_password = reading.secret("sudo_password", sudo_password, "HA_SUDO_PASSWORD");
+        let sudo_password = sudo_password.map(|it| secret(&it));
         let connect_timeout = reading.known("connect_timeout", &settings.connect_timeout);
         let boot_wait = reading.known("boot_wait", &settings.boot_wait).unwrap_or(BOOT_WAIT);
         let alone = key.map(|key| Connection {
@@ -203,6 +206,11 @@ impl Readings<'_> {
     }
 }
 
+/// As the rooms below keep it.
+fn secret(secret: &Secret<String>) -> SecretString {
+    secret.expose().as_str().into()
+}
+
 /// The one key that is chosen, or the one that the environment offers.
 fn key(settings: &ConnectionSettings, reading: &mut Reading<'_>) -> Result<Key, Gap> {
     let text = reading.known("private_key", &settings.private_key);
@@ -234,12 +242,12 @@ fn key(settings: &ConnectionSettings, reading: &mut Reading<'_>) -> Result<Key, 
     if let Some(gap) = reading.gap() {
         return Err(gap);
     }
-    if let Some(key) = text.map(Key::Text).or(file.map(Key::File)) {
+    if let Some(key) = text.map(|it| Key::Text(secret(&it))).or(file.map(Key::File)) {
         return Ok(key);
     }
     let is_agent_wanted = agent == Some(true) || agent_key.is_some();
     if !is_agent_wanted && let Some(text) = reading.variable("HA_SSH_PRIVATE_KEY") {
-        return Ok(Key::Text(Secret::new(text)));
+        return Ok(Key::Text(text.into()));
     }
     match reading.variable("SSH_AUTH_SOCK") {
         Some(socket) if agent != Some(false) => {

@@ -5,7 +5,6 @@
 
 mod artifacts;
 mod client;
-mod connection;
 mod connections;
 mod dns;
 mod gap;
@@ -16,13 +15,10 @@ mod settings;
 #[allow(clippy::needless_pass_by_value, reason = "the rows of a table are values")]
 pub(super) mod tests;
 
-use std::env::consts::ARCH;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use self::artifacts::{Artifacts, ArtifactsSettings, FetchFrom};
 pub use self::client::Client;
-pub use self::connection::{Bastion, Connection, HostKeyPolicy, Key, SshTarget, Target, Way};
 pub(super) use self::dns::server;
 pub use self::dns::{DnsSettings, Rfc2136, Rfc2136Settings, Tsig};
 pub use self::gap::{Gap, Unknown};
@@ -53,7 +49,7 @@ impl Provider for Ha {
 }
 
 fn read(config: &Settings, environment: Environment<'_>) -> Result<Client, Diagnostics> {
-    let hosts = Hosts::new(caller(environment), agent(environment));
+    let hosts = Hosts::new(caller(environment), None);
     Client::read(config, environment, Arc::new(hosts))
 }
 
@@ -64,16 +60,4 @@ fn caller(environment: Environment<'_>) -> String {
     let system = rustix::system::uname();
     let machine = system.nodename().to_string_lossy();
     format!("{user}@{machine}, process {}", std::process::id())
-}
-
-/// The agent for this machine: beside this program, or where builds from source have it.
-fn agent(environment: Environment<'_>) -> PathBuf {
-    let beside = || Some(std::env::current_exe().ok()?.parent()?.to_owned());
-    let directory = environment("HA_AGENT_DIRECTORY").map(PathBuf::from).or_else(beside);
-    let arch = match ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    directory.unwrap_or_default().join(format!("ha-agent_linux_{arch}"))
 }
