@@ -6,6 +6,8 @@
 #[cfg(feature = "provider")]
 pub mod artifacts;
 #[cfg(feature = "provider")]
+pub mod dns;
+#[cfg(feature = "provider")]
 pub mod pki;
 pub mod service;
 #[cfg(feature = "provider")]

@@ -2,4 +2,6 @@
 
 #[cfg(feature = "provider")]
 pub mod checksums;
+#[cfg(feature = "provider")]
+pub mod dns;
 pub mod http;

@@ -1,8 +1,9 @@
 //! The Terraform types that the provider serves, one file each, the provider block, and what types have in common.
-//!
-//! No type is served yet: the plugin layer comes first, the resources follow.
 
 mod checks;
+mod dns;
+mod dns_lookup;
+mod dns_record;
 mod explain;
 pub mod host;
 pub mod hosts;
@@ -14,5 +15,5 @@ use crate::tfplugin::api::Registry;
 
 /// The provider with everything it serves.
 pub fn registry() -> Registry<Ha> {
-    Registry::new(Ha)
+    Registry::new(Ha).resource(dns_record::DnsRecord).data_source(dns_lookup::DnsLookup)
 }

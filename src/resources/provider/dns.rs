@@ -9,6 +9,7 @@ use super::gap::{Gap, Unknown};
 use super::reading::{Environment, Reading};
 use super::settings::not_zero;
 use crate::model;
+use crate::remote::dns::Server;
 use crate::resources::checks;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
@@ -59,15 +60,6 @@ pub struct Rfc2136 {
     pub retries: u8,
 }
 
-/// A name server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// A name or an IP address.
-    pub address: String,
-    /// 53 unless it is written.
-    pub port: u16,
-}
-
 /// A key that signs updates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tsig {
@@ -79,7 +71,6 @@ pub struct Tsig {
     pub secret: Secret<Vec<u8>>,
 }
 
-const PORT: u16 = 53;
 const TIMEOUT: Duration = Duration::from_secs(3);
 const RETRIES: u8 = 3;
 
@@ -137,11 +128,12 @@ fn servers(settings: &Rfc2136Settings, reading: &mut Reading<'_>) -> Vec<Server>
     texts.iter().enumerate().filter_map(one).collect()
 }
 
-fn server(text: &str) -> Option<Server> {
+/// A name or an IP address, with or without a port.
+pub(in crate::resources) fn server(text: &str) -> Option<Server> {
     let is_address = |it: &str| checks::address().accepts(&it.into());
     let bare = |it: &str| it.trim_start_matches('[').trim_end_matches(']').to_owned();
     if is_address(text) {
-        return Some(Server { address: bare(text), port: PORT });
+        return Some(Server { address: bare(text), port: Server::PORT });
     }
     let (address, port) = text.rsplit_once(':')?;
     let port = port.parse().ok().filter(|it| *it != 0)?;

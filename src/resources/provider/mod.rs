@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 pub use self::artifacts::{Artifacts, ArtifactsSettings, FetchFrom};
 pub use self::client::Client;
-pub use self::dns::{DnsSettings, Rfc2136, Rfc2136Settings, Server, Tsig};
+pub(super) use self::dns::server;
+pub use self::dns::{DnsSettings, Rfc2136, Rfc2136Settings, Tsig};
 pub use self::gap::{Gap, Unknown};
 pub use self::object_stores::{Credentials, ObjectStoreSettings, S3, S3Settings};
 use self::reading::{Environment, environment};

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret as _;
 
 use super::*;
 use crate::host::ssh::{Bastion, Connection, Key};
+use crate::remote::dns::Server;
 use crate::tfplugin::model::{Model, decode};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::plan;

@@ -1,0 +1,1 @@
+terraform import ha_dns_record.api example.test/api/A
