@@ -2,6 +2,7 @@
 //!
 //! Each topic has a `Desired`, an `Observed`, a `Step`, a `Refusal` and a planner `next`. Here is what they share.
 
+pub mod etcd;
 mod step;
 
 pub use self::step::{Kind, Next, Step};
