@@ -8,6 +8,8 @@ pub mod artifacts;
 #[cfg(feature = "provider")]
 pub mod dns;
 #[cfg(feature = "provider")]
+pub mod etcd;
+#[cfg(feature = "provider")]
 pub mod pki;
 pub mod service;
 #[cfg(feature = "provider")]

@@ -61,10 +61,11 @@ impl Fleet {
         });
         let mut taken = None;
         for error in join_all(locks).await.into_iter().flatten() {
-            match error {
-                HostError::Failed { .. } => taken = Some(error),
-                _ => warn!(host = %error.host(), error = %chain(&error), "the host is not seen"),
+            if let HostError::Failed { .. } = error {
+                taken = Some(error);
+                continue;
             }
+            warn!(host = %error.host(), error = %chain(&error), "the host is not seen");
         }
         let Some(taken) = taken else { return Ok(()) };
         self.release().await;
@@ -182,6 +183,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test chooses a time limit")]
 mod tests {
     use std::time::Duration;
 

@@ -164,6 +164,7 @@ impl fmt::Debug for FakeHost {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test chooses a time limit")]
 mod tests {
     use std::time::Duration;
 

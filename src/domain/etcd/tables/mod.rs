@@ -1,0 +1,359 @@
+//! What the planner decides, in tables.
+
+mod changes;
+
+use std::net::IpAddr;
+
+use super::notation::{fresh, look, want};
+use super::*;
+use crate::domain::Next;
+
+fn text(next: &Next<Step, Refusal>) -> String {
+    match next {
+        Next::Done => "done".to_owned(),
+        Next::Act(step) => step.to_string(),
+        Next::Wait(reason) => format!("wait for {reason}"),
+        Next::Refuse(refusal) => format!("refuse: {refusal}"),
+    }
+}
+
+fn check(desired: &Desired, fleet: &str, expected: &str) {
+    check_with(desired, fleet, |_| (), expected);
+}
+
+fn check_with(desired: &Desired, fleet: &str, edit: impl Fn(&mut Observed), expected: &str) {
+    let mut observed = look(fleet);
+    edit(&mut observed);
+    assert_eq!(text(&next(desired, &observed)), expected, "{fleet}");
+}
+
+fn facts<'a>(observed: &'a mut Observed, name: &str) -> &'a mut Facts {
+    match observed.hosts.get_mut(&name.parse::<Name>().unwrap()).unwrap() {
+        Host::Seen(facts) => facts,
+        Host::Unseen { .. } => panic!("{name} is unseen"),
+    }
+}
+
+fn cluster(observed: &mut Observed) -> &mut Cluster {
+    observed.cluster.as_mut().unwrap()
+}
+
+#[test]
+fn a_first_cluster_needs_every_host_and_an_odd_number() {
+    let abc = want("a b c", "3.6");
+    check(&abc, "a: b: c: ", "claim a, b, c");
+    check(
+        &abc,
+        "a: b: c",
+        "refuse: c cannot be looked at, and may hold data of this cluster: make it answer, or change the map",
+    );
+    check(
+        &want("a b", "3.6"),
+        "a: b:",
+        "refuse: a new cluster has 1, 3, 5 or 7 members, not 2: an even one bears no more losses than one member less",
+    );
+    check(&want("a", "3.6.13"), "a:", "refuse: etcd 3.6.13 has known faults: use 3.6.14 or later");
+    let data = Data { cluster: ClusterId(9), member: MemberId(9) };
+    check_with(
+        &abc,
+        "a: b: c:",
+        |it| facts(it, "b").data = Some(data),
+        "refuse: b holds data of an etcd cluster that is not this one: import that cluster, or clean the host",
+    );
+    check_with(
+        &abc,
+        "a: b: c:",
+        |it| facts(it, "b").owner = Owner::Foreign("etcd_cluster prod (id 7)".to_owned()),
+        "refuse: b belongs to etcd_cluster prod (id 7): import that cluster, or clean the host",
+    );
+    check_with(
+        &abc,
+        "a: b: c:",
+        |it| facts(it, "b").owner = Owner::Newer(4),
+        "refuse: the record on b has format 4: use a later provider",
+    );
+    check_with(
+        &abc,
+        "a: b: c:",
+        |it| facts(it, "c").machine = MachineId("a".to_owned()),
+        "refuse: a and c are the same machine: each member needs one of its own",
+    );
+}
+
+#[test]
+fn an_unfinished_creation_is_continued_or_cleaned() {
+    let abc = want("a b c", "3.6");
+    let seeds = |it: &Desired| -> std::collections::BTreeMap<Name, PeerUrl> {
+        it.members.iter().map(|(name, at)| (name.clone(), it.peer_url(*at))).collect()
+    };
+    let half = |observed: &mut Observed, of: &Desired, token: &[&str]| {
+        for (name, token) in ["a", "b", "c"].iter().zip(token) {
+            let it = facts(observed, name);
+            it.owner = Owner::Unfinished;
+            it.token = Some(Token((*token).to_owned()));
+            it.certificates = Certificates::Good;
+            it.staged.insert(of.version);
+            let address = [192, 0, 2, 1].into();
+            it.on_disk = Some(Settings { version: of.version, address, is_current: true });
+            it.seeds = Some(seeds(of));
+        }
+    };
+    let three = "a: b: c:";
+    check_with(
+        &abc,
+        three,
+        |it| half(it, &abc, &["t", "t", "t"]),
+        "start the first members a, b, c",
+    );
+    check_with(
+        &abc,
+        three,
+        |it| {
+            half(it, &abc, &["t", "t", "t"]);
+            facts(it, "b").unit = Unit::Starting;
+        },
+        "start the first members a, c",
+    );
+    // Two tries, or other members: a token that no process has heard of.
+    let cleaned = "clean what an unfinished creation left on a, b, c";
+    check_with(&abc, three, |it| half(it, &abc, &["t", "t", "u"]), cleaned);
+    let other = want("a b d", "3.6");
+    check_with(&abc, three, |it| half(it, &other, &["t", "t", "t"]), cleaned);
+    check_with(
+        &abc,
+        three,
+        |it| {
+            half(it, &abc, &["t", "t", "t"]);
+            for name in ["a", "b", "c"] {
+                facts(it, name).unit = Unit::Starting;
+            }
+        },
+        "wait for the first members to find each other",
+    );
+    // What was once seen to have a quorum is never cleaned.
+    check_with(
+        &abc,
+        three,
+        |it| {
+            half(it, &abc, &["t", "t", "u"]);
+            facts(it, "a").is_formed = true;
+            facts(it, "a").data = Some(Data { cluster: ClusterId(1), member: MemberId(1) });
+        },
+        "start etcd on a",
+    );
+}
+
+#[test]
+fn a_member_that_is_down_is_started_and_never_thrown_away() {
+    let abc = want("a b c", "3.6");
+    check(&abc, "a:3.6* b:3.6+ c:3.6+", "done");
+    check(&abc, "a:3.6* b:3.6+ c:3.6-", "start etcd on c");
+    check(&abc, "a:3.6* b:3.6+ c:3.6#", "restart etcd on c, where it hangs");
+    check(&abc, "a:3.6* b:3.6+ c:3.6-o", "restart etcd on c with 3.6.16 and its new settings");
+    check(&abc, "a:3.6* b:3.6+ c:3.6x", "done");
+    check(&abc, "a:3.6* b:3.6+ c:3.6!", "done");
+    check(&abc, "a:3.6* b:3.6+ c:3.60", "remove c from the cluster");
+    let starting = |it: &mut Observed| facts(it, "c").unit = Unit::Starting;
+    check_with(&abc, "a:3.6* b:3.6+ c:3.6-", starting, "wait for c to serve");
+    check_with(&abc, "a:3.6* b:3.6+ c:3.60", starting, "wait for c to join");
+    let unsettled = |it: &mut Observed| cluster(it).is_settled = false;
+    let settling = "wait for the members to be connected for 5 s";
+    check_with(&abc, "a:3.6* b:3.6+ c:3.60", unsettled, settling);
+    // It serves, so its data is somewhere.
+    let serves = |it: &mut Observed| {
+        let status = cluster(it).members[1].status;
+        cluster(it).members[2].status = status;
+    };
+    check_with(
+        &abc,
+        "a:3.6* b:3.6+ c:3.60",
+        serves,
+        "refuse: c serves, but the machine behind that key holds no data of it: look which machine answers there",
+    );
+}
+
+#[test]
+fn without_a_list_intact_members_are_started_and_nothing_else() {
+    let abc = want("a b c", "3.6");
+    let lost = |it: &mut Observed| it.cluster = None;
+    check_with(&abc, "a:3.6- b:3.6- c:3.6-", lost, "start etcd on a, b, c");
+    check_with(&abc, "a:3.6- b:3.6- c:3.60", lost, "start etcd on a, b");
+    check_with(&abc, "a:3.6i b:3.6+ c:3.6-", lost, "make or renew the certificates of a");
+    check_with(&abc, "a:3.6+ b:3.6# c:3.6x", lost, "restart etcd on b, where it hangs");
+    check_with(&abc, "a:3.6+ b:3.6+ c:3.6x", lost, "wait for the members to find a leader");
+    check_with(
+        &abc,
+        "a:3.6+ b:3.6x c:3.6x",
+        lost,
+        "refuse: 1 of 3 voters can serve, and 2 are needed: bring hosts back, or restore",
+    );
+    check(
+        &abc,
+        "a:3.6* b:3.6x c:3.6x",
+        "refuse: 1 of 3 voters can serve, and 2 are needed: bring hosts back, or restore",
+    );
+}
+
+#[test]
+fn a_member_goes_where_the_others_were_told_to_look_for_it() {
+    let (wished, old) = ([192, 0, 2, 1].into(), [198, 51, 100, 1].into());
+    let moved = |told: IpAddr, runs: IpAddr, unit| {
+        move |it: &mut Observed| {
+            it.cluster = None;
+            let it = facts(it, "a");
+            let settings = Settings {
+                version: Version::new(6, 16),
+                address: runs,
+                is_current: runs == wished,
+            };
+            (it.told, it.on_disk, it.unit) = (Some(told), Some(settings), unit);
+            it.running = it.on_disk.filter(|_| unit == Unit::Running);
+        }
+    };
+    let abc = want("a b c", "3.6");
+    let check = |told, runs, unit, expected| {
+        check_with(&abc, "a:3.6+ b:3.6+ c:3.6x", moved(told, runs, unit), expected);
+    };
+    let restart = "restart etcd on a with 3.6.16 and its new settings";
+    let wait = "wait for the members to find a leader";
+    check(wished, old, Unit::Running, restart);
+    check(wished, old, Unit::Stopped, restart);
+    check(wished, wished, Unit::Running, wait);
+    // Of a new address nobody can be told now.
+    check(old, old, Unit::Running, wait);
+    check(old, old, Unit::Stopped, "start etcd on a");
+    check(
+        [203, 0, 113, 1].into(),
+        old,
+        Unit::Running,
+        "refuse: there is no quorum, and the members look for a at 203.0.113.1: give it that address again, apply, and change it then",
+    );
+    check_with(
+        &want("a b", "3.6"),
+        "a:3.6+u b:3.6*",
+        |_| (),
+        "refuse: a cannot get another address while there are two members: add a third one before, or remove one",
+    );
+    // Before a second member comes that would not find it.
+    check_with(
+        &want("a b", "3.6"),
+        "a:3.6* b:",
+        |it| {
+            let runs = Settings { version: Version::new(6, 16), address: old, is_current: false };
+            facts(it, "a").running = Some(runs);
+        },
+        restart,
+    );
+}
+
+#[test]
+fn nobody_is_removed_while_a_moved_key_may_be_that_member() {
+    let moved = |it: &mut Observed| {
+        let was = Former { peer_url: PeerUrl::listed("x"), host: Host::Unseen { last: None } };
+        it.former.insert("b".parse().unwrap(), was);
+        it.has_snapshot = true;
+    };
+    check_with(
+        &want("a b", "3.6"),
+        "a:3.6* b:3.6! (c:3.6!)",
+        moved,
+        "refuse: b cannot be looked at, and may hold data of this cluster: make it answer, or change the map",
+    );
+}
+
+#[test]
+fn a_key_that_went_to_another_machine_is_replaced_after_what_is_broken() {
+    let moved = |it: &mut Observed| {
+        let host =
+            it.hosts.insert("a".parse().unwrap(), Host::Seen(Box::new(fresh("new")))).unwrap();
+        let peer_url = PeerUrl::listed("x");
+        it.former.insert("a".parse().unwrap(), Former { peer_url, host });
+    };
+    let abc = want("a b c", "3.6");
+    check_with(&abc, "a:3.6+ b:3.6* c:3.60", moved, "remove c from the cluster");
+    check_with(&abc, "a:3.6+ b:3.6* c:3.6+", moved, "take a snapshot from c and verify it");
+}
+
+#[test]
+fn growth_is_a_learner_first_one_at_a_time() {
+    let five = want("a b c d e", "3.6");
+    let three = "a:3.6* b:3.6+ c:3.6+";
+    check(&five, &format!("{three} d: e:"), "claim d, e");
+    check(&five, &format!("{three} d:3.6~ e:"), "start the learner d");
+    check(&five, &format!("{three} d:3.6? e:"), "give d a vote");
+    check_with(
+        &five,
+        &format!("{three} d:3.6? e:"),
+        |it| cluster(it).members[3].status.as_mut().unwrap().raft_index = 89,
+        "wait for d to catch up",
+    );
+    check(
+        &five,
+        &format!("{three} d: e"),
+        "refuse: e cannot be looked at, and may hold data of this cluster: make it answer, or change the map",
+    );
+    check(&five, &format!("{three} d:3.6d e:"), "move old data on d aside");
+    check(
+        &want("a b c d", "3.6"),
+        "a:3.6* b:3.6+ c:3.6x d:",
+        "refuse: c does not serve, and members are not changed meanwhile: mend it, or take it out of the map",
+    );
+    check_with(
+        &five,
+        &format!("{three} d: e:"),
+        |it| assert!(cluster(it).alarms.insert((MemberId(1), Alarm::NoSpace))),
+        "refuse: the quota is used up (NOSPACE): compact, defragment each member, and disarm the alarm, in this order",
+    );
+    // A learner that nobody waits for goes before anything else.
+    check(&want("a b c", "3.6"), &format!("{three} (d:3.6?)"), "drop the learner d");
+    check(&five, &format!("{three} d:3.6~ e:3.6~"), "drop the learner member 5");
+}
+
+#[test]
+fn a_dead_member_is_removed_before_its_successor_joins() {
+    let abd = want("a b d", "3.6");
+    check(&abd, "a:3.6* b:3.6+ (c:3.6x) d:", "remove c from the cluster");
+    check(&abd, "a:3.6* b:3.6+ (c:3.6+) d:", "claim d");
+    check(
+        &abd,
+        "a:3.6* b:3.6+ (c:3.6x) d",
+        "refuse: d cannot be looked at, and may hold data of this cluster: make it answer, or change the map",
+    );
+    check(
+        &want("d e f", "3.6"),
+        "(a:3.6*) (b:3.6+) (c:3.6+) d: e: f:",
+        "refuse: no member of the present cluster is in the map: keep one, apply, and remove it then",
+    );
+}
+
+#[test]
+fn a_member_leaves_after_a_snapshot_and_without_the_lead() {
+    let ab = want("a b", "3.6");
+    check(&ab, "a:3.6+ b:3.6+ (c:3.6*)", "take a snapshot from a and verify it");
+    let snapshot = |it: &mut Observed| it.has_snapshot = true;
+    check_with(&ab, "a:3.6+ b:3.6+ (c:3.6*)", snapshot, "move the lead from c to a");
+    check_with(&ab, "a:3.6* b:3.6+ (c:3.6+)", snapshot, "remove c from the cluster");
+    check_with(&ab, "a:3.6* b:3.6+ (c:3.6!)", snapshot, "remove c from the cluster");
+    check(&ab, "a:3.6* b:3.6+ (c:3.6d)", "stop etcd on c for good and move its data aside");
+    check(&ab, "a:3.6* b:3.6+ (c)", "done");
+    let stranger = |it: &mut Observed| it.former.clear();
+    check_with(
+        &ab,
+        "a:3.6* b:3.6+ (c:3.6+)",
+        stranger,
+        "refuse: c is a voter that this resource has not made: add it to the map by its address, or remove it with etcdctl",
+    );
+    check_with(
+        &want("a b c", "3.6"),
+        "a:3.6* b:3.6+ c:3.6x (d:3.6+) (e:3.6x)",
+        snapshot,
+        "remove e from the cluster",
+    );
+    // Of four, two would serve: that is no quorum of three, and none of four either.
+    check_with(
+        &want("a b", "3.6"),
+        "a:3.6* b:3.6x (c:3.6+)",
+        snapshot,
+        "refuse: without c, 1 of 2 voters would serve, which is no quorum: mend the others first",
+    );
+}
