@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::Mode;
 use tokio::sync::mpsc;
 use tonic::codegen::tokio_stream::Stream;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
@@ -12,9 +11,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::change::{Deed, Host};
 use super::fault::Fault;
-use super::files::owner::Owner;
-use super::files::put::Wanted;
-use super::files::{aside, directory, look, put, remove};
+use super::files::calls as files;
 use super::lock::{Asker, Outcome};
 use super::place::{HostPath, Root};
 use super::{
@@ -30,7 +27,6 @@ use crate::proto::agent::*;
 pub(super) const FORMAT: u32 = 1;
 /// The largest file, and room for what is around it.
 pub(super) const MESSAGE_LIMIT: usize = (16 << 20) + (64 << 10);
-const LARGEST_FILE: u64 = 16 << 20;
 /// Answers of a forwarded stream that wait for the client.
 const WAITING: usize = 4;
 /// Who calls is told to others in a line.
@@ -52,13 +48,6 @@ impl Rpc {
         let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Asker { caller, process: std::process::id(), now: clock::now() }
     }
-}
-
-fn mode(bits: u32) -> Result<Mode, Fault> {
-    if bits == 0 || bits > 0o7777 {
-        return Err(Fault::Invalid(format!("{bits:o} is no mode of a file")));
-    }
-    Ok(Mode::from_raw_mode(bits))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is what every call returns")]
@@ -127,75 +116,32 @@ impl Agent for Rpc {
     }
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutReply>, Status> {
-        let mut request = request.into_inner();
-        let claim = request.claim.take();
-        let (path, mode) = (HostPath::parse(&request.path)?, mode(request.mode)?);
-        let deed = Deed::new(format!("put {path}"), &request);
-        let work = move |root: &Root| {
-            let owner = Owner::named(root, &request.user, &request.group)?;
-            put::put(&root.place(&path)?, Wanted { content: &request.content, mode, owner })
-        };
-        answer(PutReply { changed: self.host.change_files(claim, deed, work).await? })
+        answer(files::put(&self.host, request.into_inner()).await?)
     }
 
     async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadReply>, Status> {
-        let ReadRequest { path, limit } = request.into_inner();
-        let parsed = HostPath::parse(&path)?;
-        let limit = if limit == 0 { LARGEST_FILE } else { limit.min(LARGEST_FILE) };
-        let work = move |host: &Host| match host.root.find(&parsed)? {
-            Some(place) => look::read(&place, limit),
-            None => Ok((look::describe(&host.root, &path), Vec::new())),
-        };
-        let (file, content) = self.host.blocking(work).await?;
-        answer(ReadReply { file: Some(file), content: content.into() })
+        answer(files::read(&self.host, request.into_inner()).await?)
     }
 
     async fn remove(
         &self,
         request: Request<RemoveRequest>,
     ) -> Result<Response<RemoveReply>, Status> {
-        let mut request = request.into_inner();
-        let (claim, path) = (request.claim.take(), HostPath::parse(&request.path)?);
-        let deed = Deed::new(format!("remove {path}"), &request);
-        let work = move |root: &Root| match root.find(&path)? {
-            Some(place) => remove::remove(&place, request.tree),
-            None => Ok(false),
-        };
-        answer(RemoveReply { changed: self.host.change_files(claim, deed, work).await? })
+        answer(files::remove(&self.host, request.into_inner()).await?)
     }
 
     async fn move_aside(
         &self,
         request: Request<MoveAsideRequest>,
     ) -> Result<Response<MoveAsideReply>, Status> {
-        let mut request = request.into_inner();
-        let (claim, path) = (request.claim.take(), HostPath::parse(&request.path)?);
-        let deed = Deed::new(format!("move {path} aside as {}", request.label), &request);
-        let work = move |root: &Root| match root.find(&path)? {
-            Some(place) => aside::move_aside(&place, &request.label),
-            None => Ok((false, None)),
-        };
-        let (changed, path) = self.host.change_files(claim, deed, work).await?;
-        let path = path.map(|it| it.bytes().to_vec()).unwrap_or_default().into();
-        answer(MoveAsideReply { changed, path })
+        answer(files::move_aside(&self.host, request.into_inner()).await?)
     }
 
     async fn make_directory(
         &self,
         request: Request<MakeDirectoryRequest>,
     ) -> Result<Response<MakeDirectoryReply>, Status> {
-        let mut request = request.into_inner();
-        let claim = request.claim.take();
-        let (path, mode) = (HostPath::parse(&request.path)?, mode(request.mode)?);
-        let deed = Deed::new(format!("make the directory {path}"), &request);
-        let work = move |root: &Root| {
-            let owner = Owner::named(root, &request.user, &request.group)?;
-            if request.parents {
-                directory::make_above(root, &path)?;
-            }
-            directory::make(&root.place(&path)?, mode, owner)
-        };
-        answer(MakeDirectoryReply { changed: self.host.change_files(claim, deed, work).await? })
+        answer(files::make_directory(&self.host, request.into_inner()).await?)
     }
 
     async fn ensure_user(

@@ -7,11 +7,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::codegen::tokio_stream::{Stream, iter};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::state::{Entry, State};
+use super::state::State;
 use super::{Failure, FakeHost, pki};
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::file::Kind;
-use crate::proto::agent::lock_reply::Outcome;
 use crate::proto::agent::service_request::Action;
 #[allow(clippy::wildcard_imports, reason = "every call has a request and a reply")]
 use crate::proto::agent::*;
@@ -103,21 +102,8 @@ impl Agent for Calls {
     }
 
     async fn lock(&self, request: Request<LockRequest>) -> Result<Response<LockReply>, Status> {
-        let (LockRequest { name, generation }, mut state) =
-            (request.into_inner(), self.host.state());
-        let last = state.generations.get(&name).copied().unwrap_or_default();
-        if let Some(caller) = state.taken.get(&name).cloned() {
-            let holder = Holder { caller, generation: last, process: 1, since: 0 };
-            return Ok(Response::new(LockReply { outcome: Some(Outcome::Taken(holder)) }));
-        }
-        if generation != 0 && generation < last {
-            return Ok(Response::new(LockReply { outcome: Some(Outcome::Outdated(last)) }));
-        }
-        let generation = if generation == 0 { last + 1 } else { generation };
-        state.generations.insert(name.clone(), generation);
-        state.held.insert(name.clone());
-        let held = Outcome::Held(Claim { lock: name, generation });
-        Ok(Response::new(LockReply { outcome: Some(held) }))
+        let outcome = Some(self.host.state().lock(request.into_inner()));
+        Ok(Response::new(LockReply { outcome }))
     }
 
     async fn unlock(
@@ -133,13 +119,8 @@ impl Agent for Calls {
         let PutRequest { claim, path, content, mode, user, group } = request.into_inner();
         let path = text(&path);
         let line = format!("put {path} {mode:o}{} {} bytes", owner(&user, &group), content.len());
-        self.change(claim, line, |state| {
-            let entry = Entry { content: content.to_vec(), mode, is_directory: false };
-            let before = state.files.insert(path, entry);
-            let changed = before.is_none_or(|it| it.content != content || it.mode != mode);
-            Ok(PutReply { changed })
-        })
-        .await
+        let put = |state: &mut State| Ok(PutReply { changed: state.put(path, &content, mode) });
+        self.change(claim, line, put).await
     }
 
     async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadReply>, Status> {
@@ -159,16 +140,9 @@ impl Agent for Calls {
     ) -> Result<Response<RemoveReply>, Status> {
         let RemoveRequest { claim, path, tree } = request.into_inner();
         let path = text(&path);
-        self.change(claim, format!("remove {path}"), |state| {
-            let below = format!("{path}/");
-            if !tree && state.files.keys().any(|it| it.starts_with(&below)) {
-                return Err(Status::failed_precondition(format!("{path} is not empty")));
-            }
-            let before = state.files.len();
-            state.files.retain(|it, _| *it != path && !it.starts_with(&below));
-            Ok(RemoveReply { changed: state.files.len() < before })
-        })
-        .await
+        let line = format!("remove {path}");
+        let remove = |state: &mut State| Ok(RemoveReply { changed: state.remove(&path, tree)? });
+        self.change(claim, line, remove).await
     }
 
     async fn move_aside(
@@ -177,22 +151,8 @@ impl Agent for Calls {
     ) -> Result<Response<MoveAsideReply>, Status> {
         let MoveAsideRequest { claim, path, label } = request.into_inner();
         let path = text(&path);
-        self.change(claim, format!("move {path} aside"), |state| {
-            let (goal, below) = (format!("{path}.aside-{label}"), format!("{path}/"));
-            let moved: Vec<_> = state.files.keys().cloned().collect();
-            let moved: Vec<_> =
-                moved.into_iter().filter(|it| *it == path || it.starts_with(&below)).collect();
-            for name in &moved {
-                if let Some(entry) = state.files.remove(name) {
-                    state.files.insert(format!("{goal}{}", &name[path.len()..]), entry);
-                }
-            }
-            let changed = !moved.is_empty();
-            let is_there = changed || state.files.contains_key(&goal);
-            let path = if is_there { goal } else { String::new() };
-            Ok(MoveAsideReply { changed, path: path.into() })
-        })
-        .await
+        let line = format!("move {path} aside");
+        self.change(claim, line, |state| Ok(state.move_aside(&path, &label))).await
     }
 
     async fn make_directory(
@@ -202,12 +162,10 @@ impl Agent for Calls {
         let MakeDirectoryRequest { claim, path, mode, user, group, .. } = request.into_inner();
         let path = text(&path);
         let line = format!("make the directory {path} {mode:o}{}", owner(&user, &group));
-        self.change(claim, line, |state| {
-            let entry = Entry { content: Vec::new(), mode, is_directory: true };
-            let before = state.files.insert(path, entry);
-            Ok(MakeDirectoryReply { changed: before.is_none_or(|it| it.mode != mode) })
-        })
-        .await
+        let make = |state: &mut State| {
+            Ok(MakeDirectoryReply { changed: state.make_directory(path, mode) })
+        };
+        self.change(claim, line, make).await
     }
 
     async fn ensure_user(
@@ -339,17 +297,7 @@ impl Agent for Calls {
         &self,
         request: Request<AppendJournalRequest>,
     ) -> Result<Response<AppendJournalReply>, Status> {
-        let AppendJournalRequest { claim, phase, what, digest } = request.into_inner();
-        let claim = claim.unwrap_or_default();
-        let entry = JournalEntry {
-            lock: claim.lock,
-            generation: claim.generation,
-            phase,
-            what,
-            digest,
-            ..JournalEntry::default()
-        };
-        self.host.state().journal.push(entry);
+        self.host.state().note(request.into_inner());
         Ok(Response::new(AppendJournalReply {}))
     }
 

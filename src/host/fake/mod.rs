@@ -4,6 +4,8 @@
 //! of that. It runs no program and serves no socket.
 
 mod calls;
+mod files;
+mod locks;
 mod pki;
 mod state;
 

@@ -1,0 +1,30 @@
+//! Locks and the journal of a host in memory.
+
+use super::state::State;
+use crate::proto::agent::lock_reply::Outcome;
+use crate::proto::agent::{AppendJournalRequest, Claim, Holder, JournalEntry, LockRequest};
+
+impl State {
+    pub(super) fn lock(&mut self, request: LockRequest) -> Outcome {
+        let LockRequest { name, generation } = request;
+        let last = self.generations.get(&name).copied().unwrap_or_default();
+        if let Some(caller) = self.taken.get(&name).cloned() {
+            return Outcome::Taken(Holder { caller, generation: last, process: 1, since: 0 });
+        }
+        if generation != 0 && generation < last {
+            return Outcome::Outdated(last);
+        }
+        let generation = if generation == 0 { last + 1 } else { generation };
+        self.generations.insert(name.clone(), generation);
+        self.held.insert(name.clone());
+        Outcome::Held(Claim { lock: name, generation })
+    }
+
+    pub(super) fn note(&mut self, request: AppendJournalRequest) {
+        let AppendJournalRequest { claim, phase, what, digest } = request;
+        let Claim { lock, generation } = claim.unwrap_or_default();
+        let entry =
+            JournalEntry { lock, generation, phase, what, digest, ..JournalEntry::default() };
+        self.journal.push(entry);
+    }
+}
