@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "proto/go_plugin.proto",
         "proto/grpc_health.proto",
         "proto/agent.proto",
+        "proto/etcd.proto",
     ];
     for file in files {
         println!("cargo::rerun-if-changed={file}");

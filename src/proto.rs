@@ -26,6 +26,12 @@ pub mod health {
     tonic::include_proto!("grpc.health.v1");
 }
 
+/// What is asked of etcd.
+#[cfg(feature = "provider")]
+pub mod etcd {
+    tonic::include_proto!("etcdserverpb");
+}
+
 /// The agent on a host.
 pub mod agent {
     tonic::include_proto!("ha.agent.v1");

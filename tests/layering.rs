@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("tfplugin", &["proto"]),
     ("domain", &[]),
-    ("remote", &[]),
+    ("remote", &["proto"]),
     ("host", &["proto"]),
     ("agent", &["proto", "domain", "remote"]),
     ("engine", &["domain", "host"]),

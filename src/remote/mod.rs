@@ -4,4 +4,6 @@
 pub mod checksums;
 #[cfg(feature = "provider")]
 pub mod dns;
+#[cfg(feature = "provider")]
+pub mod etcd;
 pub mod http;
