@@ -1,8 +1,11 @@
 //! Observe and perform: the only room that asks a host for what a domain wants. What several resources need is here.
 
 pub mod dns;
+pub mod etcd;
+mod identity;
 mod ownership;
 mod services;
 
+pub use self::identity::random_id;
 pub use self::ownership::{Owner, record_name, write_record};
 pub use self::services::{Act, Running, remove_service, run_service, stamp, stamp_path};

@@ -32,6 +32,18 @@ impl Target {
         }
     }
 
+    /// Whether both lead to the same machine as far as their words tell, whoever logs in.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        match (&self.way, &other.way) {
+            (Way::Local { root }, Way::Local { root: other }) => root == other,
+            (Way::Ssh(it), Way::Ssh(other)) => {
+                (&it.address, it.port) == (&other.address, other.port)
+            }
+            (Way::Fake(it), Way::Fake(other)) => it.machine() == other.machine(),
+            _ => false,
+        }
+    }
+
     /// What stands before each path of the host in what its programs are told.
     pub fn root(&self) -> &str {
         match &self.way {

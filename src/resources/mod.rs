@@ -4,6 +4,7 @@ mod checks;
 mod dns;
 mod dns_lookup;
 mod dns_record;
+mod etcd_cluster;
 mod explain;
 pub mod host;
 pub mod hosts;
@@ -15,5 +16,8 @@ use crate::tfplugin::api::Registry;
 
 /// The provider with everything it serves.
 pub fn registry() -> Registry<Ha> {
-    Registry::new(Ha).resource(dns_record::DnsRecord).data_source(dns_lookup::DnsLookup)
+    Registry::new(Ha)
+        .resource(dns_record::DnsRecord)
+        .resource(etcd_cluster::EtcdCluster)
+        .data_source(dns_lookup::DnsLookup)
 }

@@ -33,16 +33,16 @@
 //! | `Start` | starts the units. Refuses where the data directory is not that of a listed member, for etcd then panics or makes a second cluster |
 //! | `Restart` | ends a process that hangs, if need be with SIGKILL, and starts it |
 //! | `Reconfigure` | writes settings and program, then restarts that unit alone, and waits until it has joined. A stop takes up to 15 s: etcd waits for watchers |
-//! | `AddLearner` | first proves TCP both ways between all members and the newcomer on the client and peer ports; then `MemberAdd` as a learner with this peer URL |
+//! | `AddLearner` | the journal of that host has the address first; then `MemberAdd` as a learner with this peer URL |
 //! | `StartLearner` | only with an empty data directory, and with the list of that moment |
 //! | `Promote` | `MemberPromote`; etcd refuses a learner that is behind |
 //! | `DropLearner` | `MemberRemove` of this id, if it is a learner still |
 //! | `MoveLeader` | `MoveLeader`, asked of the leader; etcd waits until it is done |
 //! | `RemoveMember` | `MemberRemove` of this id; the process ends by itself, with status 0 |
 //! | `MoveAside` | only data whose id is not in the list that was just read, under our record: stops the unit, renames data and log directory |
-//! | `Retire` | as `MoveAside`; masks the unit, wipes the key of the authority and the leaves, and removes the record last |
+//! | `Retire` | as `MoveAside`; removes the unit, wipes the key of the authority and the leaves, and removes the record last |
 //! | `UpdatePeerUrl` | the journal of that host has the address first; then `MemberUpdate` of this id with this URL alone. Never of a learner: early patches promote it |
-//! | `Snapshot` | streams from this member, verifies hash, size and revision, and keeps it on its host |
+//! | `Snapshot` | streams all data of this member and verifies the digest at its end. Nothing is kept |
 //! | `Rewrite` | files and unit as rendered; nothing restarts |
 //! | `Disarm` | clears the CORRUPT alarm of this id |
 //! | `Record` | the record is complete and holds what is wished, with consumers kept |

@@ -18,7 +18,6 @@ impl State {
         self.files.insert(path, entry).is_none_or(|it| it.mode != mode)
     }
 
-    #[expect(clippy::result_large_err, reason = "it is what a call returns")]
     pub(super) fn remove(&mut self, path: &str, tree: bool) -> Result<bool, Status> {
         let below = format!("{path}/");
         if !tree && self.files.keys().any(|it| it.starts_with(&below)) {

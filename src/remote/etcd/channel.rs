@@ -42,11 +42,9 @@ impl Credentials {
     /// [`OpenError::Credentials`].
     pub fn new(authority: &str, certificate: &str, key: &str) -> Result<Self, OpenError> {
         let wrong = |err: rustls::Error| OpenError::Credentials(Box::new(err));
-        let unreadable =
-            |err: rustls::pki_types::pem::Error| OpenError::Credentials(Box::new(err));
+        let unreadable = |err: rustls::pki_types::pem::Error| OpenError::Credentials(Box::new(err));
         let mut roots = RootCertStore::empty();
-        let authority =
-            CertificateDer::from_pem_slice(authority.as_bytes()).map_err(unreadable)?;
+        let authority = CertificateDer::from_pem_slice(authority.as_bytes()).map_err(unreadable)?;
         roots.add(authority).map_err(wrong)?;
         let chain = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(unreadable)?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(unreadable)?;

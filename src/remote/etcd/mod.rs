@@ -18,11 +18,11 @@ pub use self::channel::{Credentials, OpenError};
 use crate::proto::etcd::alarm_request::Action;
 use crate::proto::etcd::cluster_client::ClusterClient;
 use crate::proto::etcd::maintenance_client::MaintenanceClient;
+pub use crate::proto::etcd::{AlarmMember, AlarmType, Member, StatusResponse};
 use crate::proto::etcd::{
     AlarmRequest, MemberAddRequest, MemberListRequest, MemberPromoteRequest, MemberRemoveRequest,
     MemberUpdateRequest, MoveLeaderRequest, SnapshotRequest, StatusRequest,
 };
-pub use crate::proto::etcd::{AlarmMember, AlarmType, Member, StatusResponse};
 
 /// etcd itself gives up after 7 s (`ReqTimeout` with the default election timeout).
 const LIMIT: Duration = Duration::from_secs(10);

@@ -1,0 +1,214 @@
+//! Keys and certificates: what the planner of certificates wants, until it is content.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::look::now;
+use super::setup::Setup;
+use super::site::{Site, USER};
+use super::{EtcdCluster, FORMER, Look};
+use crate::domain::Next;
+use crate::domain::pki::{self, Desired, Leaf, Profile, Step, Usage, Wish};
+use crate::engine::gravest;
+use crate::host::messages::{SignRequest, Subject};
+use crate::host::{File, HostError, Locked};
+
+/// Authority, copies, keys, leaves, and what is lost in between. More is a planner that is never content.
+const MOST_STEPS: usize = 12;
+
+/// What all wanted hosts are to have.
+///
+/// # Errors
+/// What no certificate can say, in words.
+pub(super) fn desired(setup: &Setup, sites: &BTreeMap<String, Site>) -> Result<Desired, String> {
+    let wanted = sites.iter().filter(|(key, _)| !key.starts_with(FORMER));
+    let wish = |(key, site): (&String, &Site)| {
+        let leaves = setup.leaves(site).map_err(|it| it.to_string())?;
+        Ok((key.clone(), Wish { holds_authority: true, leaves }))
+    };
+    let hosts = wanted.map(wish).collect::<Result<_, String>>()?;
+    Desired::new(setup.authority(), hosts).map_err(|it| it.to_string())
+}
+
+pub(super) fn observed(
+    sites: &BTreeMap<String, Site>,
+    looks: &BTreeMap<String, Look>,
+) -> pki::Observed {
+    let seen = |key: &String| looks.get(key).map(|it| it.pki.clone());
+    pki::Observed { now: now(), hosts: sites.keys().map(|it| (it.clone(), seen(it))).collect() }
+}
+
+impl EtcdCluster<'_> {
+    pub(super) async fn certify(&mut self, on: &str) -> Result<(), HostError> {
+        let host = self.sites[on].host.clone();
+        let refused = |reason: String| {
+            let call = "certify".to_owned();
+            HostError::Failed { host: host.clone(), call, reason }
+        };
+        let desired = desired(&self.setup, &self.sites).map_err(refused)?;
+        for _ in 0..MOST_STEPS {
+            self.look().await;
+            match pki::next(&desired, &observed(&self.sites, &self.looks)) {
+                Next::Done | Next::Wait(_) => return self.copy_certificates().await,
+                Next::Refuse(refusal) => return Err(refused(refusal.to_string())),
+                Next::Act(step) => self.make(&desired, &step).await?,
+            }
+        }
+        Err(refused("it does not come to an end".to_owned()))
+    }
+
+    async fn make(&mut self, desired: &Desired, step: &Step) -> Result<(), HostError> {
+        let sites = &self.sites;
+        let days = u32::try_from(desired.authority().lifetime.whole_days()).unwrap_or(u32::MAX);
+        match step {
+            Step::MakeAuthority { on } => {
+                let name = &desired.authority().common_name;
+                let made = self
+                    .fleet
+                    .some(&BTreeSet::from([on.clone()]), async |key, host| {
+                        let site = &sites[&key];
+                        make_folder(&host, site).await?;
+                        host.make_authority(&site.authority(), name, days).await
+                    })
+                    .await;
+                gravest(made).map(drop)
+            }
+            Step::CopyAuthority { from, to } => self.copy(from, to, &["key", "crt"]).await,
+            Step::Trust { from, to } => self.copy(from, to, &["crt"]).await,
+            Step::MakeKeys(leaves) => {
+                let made = self
+                    .fleet
+                    .some(&hosts(leaves), async |key, host| {
+                        let site = &sites[&key];
+                        make_folder(&host, site).await?;
+                        for leaf in leaves.iter().filter(|it| it.host == key) {
+                            host.make_key(&site.key(&leaf.name), (USER, USER)).await?;
+                        }
+                        Ok(())
+                    })
+                    .await;
+                gravest(made).map(drop)
+            }
+            Step::Certify { by, leaves } => self.sign(desired, by, leaves).await,
+        }
+    }
+
+    /// Through memory alone; the key goes first.
+    async fn copy(&mut self, from: &str, to: &[String], parts: &[&str]) -> Result<(), HostError> {
+        let sites = &self.sites;
+        let read = self
+            .fleet
+            .some(&BTreeSet::from([from.to_owned()]), async |key, host| {
+                let mut contents = Vec::new();
+                for part in parts {
+                    let path = format!("{}/ca.{part}", sites[&key].authority());
+                    contents.push(host.read(&path, 1 << 16).await?.content);
+                }
+                Ok(contents)
+            })
+            .await;
+        let contents = gravest(read)?.into_values().next().unwrap_or_default();
+        let to = to.iter().cloned().collect();
+        let put = self.fleet.some(&to, async |key, host| {
+            let site = &sites[&key];
+            make_folder(&host, site).await?;
+            host.make_directory(&site.authority(), 0o755, ("", ""), false).await?;
+            for (part, content) in parts.iter().zip(&contents) {
+                let path = format!("{}/ca.{part}", site.authority());
+                let mode = if *part == "key" { 0o600 } else { 0o644 };
+                let content = content.to_vec();
+                host.put(File { path, content, mode, ..File::default() }).await?;
+            }
+            Ok(())
+        });
+        gravest(put.await).map(drop)
+    }
+
+    async fn sign(
+        &mut self,
+        desired: &Desired,
+        by: &str,
+        leaves: &[Leaf],
+    ) -> Result<(), HostError> {
+        let sites = &self.sites;
+        let profile = |leaf: &Leaf| desired.hosts().get(&leaf.host)?.leaves.get(&leaf.name);
+        let asked = self
+            .fleet
+            .some(&hosts(leaves), async |key, host| {
+                let mut requests = Vec::new();
+                for leaf in leaves.iter().filter(|it| it.host == key) {
+                    let Some(profile) = profile(leaf) else { continue };
+                    let csr = host.make_csr(&sites[&key].key(&leaf.name), subject(profile)).await?;
+                    requests.push((leaf.clone(), request(profile, &sites[by], csr)));
+                }
+                Ok(requests)
+            })
+            .await;
+        let requests: Vec<_> = gravest(asked)?.into_values().flatten().collect();
+        let signed = self
+            .fleet
+            .some(&BTreeSet::from([by.to_owned()]), async |_, host| {
+                let mut made = Vec::new();
+                for (leaf, request) in &requests {
+                    made.push((leaf.clone(), host.sign(request.clone()).await?));
+                }
+                Ok(made)
+            })
+            .await;
+        let signed: Vec<_> = gravest(signed)?.into_values().flatten().collect();
+        let put = self
+            .fleet
+            .some(&hosts(leaves), async |key, host| {
+                for (leaf, pem) in signed.iter().filter(|(leaf, _)| leaf.host == key) {
+                    let path = sites[&key].certificate(&leaf.name);
+                    let content = pem.clone().into_bytes();
+                    host.put(File { path, content, mode: 0o644, ..File::default() }).await?;
+                }
+                Ok(())
+            })
+            .await;
+        gravest(put).map(drop)
+    }
+
+    /// The authority's certificate beside the leaves, where members look for it.
+    async fn copy_certificates(&mut self) -> Result<(), HostError> {
+        let (sites, looks) = (&self.sites, &self.looks);
+        let wanted = looks.keys().filter(|it| !it.starts_with(FORMER)).cloned().collect();
+        let put = self.fleet.some(&wanted, async |key, host| {
+            let Some(pem) = looks[&key].authority() else { return Ok(()) };
+            let path = sites[&key].certificate("ca");
+            let content = pem.into_bytes();
+            host.put(File { path, content, mode: 0o644, ..File::default() }).await.map(drop)
+        });
+        gravest(put.await).map(drop)
+    }
+}
+
+async fn make_folder(host: &Locked, site: &Site) -> Result<(), HostError> {
+    host.ensure_user(USER, USER, site.data_dir()).await?;
+    host.make_directory(&site.certificates(), 0o755, ("", ""), true).await.map(drop)
+}
+
+fn hosts(leaves: &[Leaf]) -> BTreeSet<String> {
+    leaves.iter().map(|it| it.host.clone()).collect()
+}
+
+fn subject(profile: &Profile) -> Subject {
+    Subject {
+        common_name: profile.common_name().to_owned(),
+        organization: profile.organization().unwrap_or_default().to_owned(),
+        dns_names: profile.dns_names().iter().cloned().collect(),
+        addresses: profile.addresses().iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn request(profile: &Profile, signer: &Site, csr: String) -> SignRequest {
+    SignRequest {
+        authority: signer.authority().into(),
+        csr,
+        subject: Some(subject(profile)),
+        server: profile.usages().contains(&Usage::Server),
+        client: profile.usages().contains(&Usage::Client),
+        lifetime: u32::try_from(profile.lifetime().whole_seconds()).unwrap_or(u32::MAX),
+        ..SignRequest::default()
+    }
+}

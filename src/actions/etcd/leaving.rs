@@ -1,0 +1,59 @@
+//! Hosts and data that are left.
+
+use std::collections::BTreeSet;
+
+use super::EtcdCluster;
+use super::notes::Notes;
+use crate::actions::record_name;
+use crate::engine::gravest;
+use crate::host::HostError;
+use crate::host::messages::service_request::Action;
+
+/// What becomes of the data of a host that is left.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Data {
+    Aside,
+    Deleted,
+}
+
+impl EtcdCluster<'_> {
+    pub(super) async fn move_aside(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
+        let (sites, looks) = (&self.sites, &self.looks);
+        let done = self.fleet.some(keys, async |key, host| {
+            let site = &sites[&key];
+            host.service(Action::Stop, &site.unit()).await?;
+            let member = looks.get(&key).and_then(|it| it.notes.member).unwrap_or_default();
+            for path in site.data_dirs() {
+                host.move_aside(path, &format!("{member:x}")).await?;
+            }
+            Ok(())
+        });
+        gravest(done.await)?;
+        self.note(keys, |_, it| it.forget_data()).await
+    }
+
+    /// The record goes last: until then the next run knows whose this is.
+    pub(super) async fn clean(
+        &mut self,
+        keys: &BTreeSet<String>,
+        data: Data,
+    ) -> Result<(), HostError> {
+        let (sites, looks, claim) = (&self.sites, &self.looks, &self.setup.claim);
+        let done = self.fleet.some(keys, async |key, host| {
+            let site = &sites[&key];
+            crate::actions::remove_service(&host, &site.unit()).await?;
+            let member = looks.get(&key).and_then(|it| it.notes.member).unwrap_or_default();
+            for path in site.data_dirs() {
+                if data == Data::Deleted {
+                    host.remove(path, true).await?;
+                } else {
+                    host.move_aside(path, &format!("{member:x}")).await?;
+                }
+            }
+            host.remove(&site.certificates(), true).await?;
+            host.remove_record(&Notes::name(claim)).await?;
+            host.remove_record(&record_name(claim)).await.map(drop)
+        });
+        gravest(done.await).map(drop)
+    }
+}

@@ -1,0 +1,237 @@
+//! One host in one look: everything that is asked of its agent, and nothing of its member.
+#![expect(clippy::disallowed_methods, reason = "judges certificates by the clock")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use time::OffsetDateTime;
+
+use super::notes::Notes;
+use super::setup::{PEER, SERVER, Setup};
+use super::site::{Initial, Site};
+use crate::actions::{Owner as Recorded, record_name};
+use crate::domain::artifacts::Architecture;
+use crate::domain::etcd::{Certificates, Facts, MachineId, Owner, Settings, Unit, Version};
+use crate::domain::pki::{self, Found, Pair, Profile, Reason, Seen};
+use crate::host::messages::{self, FactsRequest, file, key};
+use crate::host::{Host, HostError};
+
+/// A host that answered completely.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub(super) facts: Facts,
+    pub(super) pki: Seen,
+    pub(super) notes: Notes,
+    pub(super) initial: Initial,
+    pub(super) architecture: Option<Architecture>,
+    /// Who lives off the cluster, by the record.
+    pub(super) consumers: BTreeSet<String>,
+    /// Of the unit; 0: none.
+    pub(super) process: u32,
+    /// Not as rendered, or gone.
+    is_unit_edited: bool,
+}
+
+impl Look {
+    /// The certificate of the authority in PEM, where there is one.
+    pub fn authority(&self) -> Option<String> {
+        match &self.pki.authority.certificate {
+            Found::Is(it) => Some(it.pem()),
+            _ => None,
+        }
+    }
+
+    /// Whether it can sign.
+    pub(super) fn signs(&self) -> bool {
+        self.authority().is_some() && matches!(self.pki.authority.key, Found::Is(_))
+    }
+
+    /// The cluster whose data lies there.
+    pub fn cluster(&self) -> Option<u64> {
+        self.notes.cluster.filter(|_| self.notes.is_formed)
+    }
+
+    /// What runs.
+    pub fn running(&self) -> Option<Settings> {
+        self.facts.running
+    }
+
+    /// What an apply would mend here, but for certificates.
+    pub fn drift(&self, site: &Site) -> Vec<String> {
+        let (name, unit) = (&site.name, site.unit());
+        if !self.facts.is_ours() {
+            return vec![format!("{name}: the host has no record of the cluster")];
+        }
+        let mut found = Vec::new();
+        if self.facts.data.is_none() {
+            found.push(format!("{name}: the data of the member is not there"));
+        }
+        if self.is_unit_edited {
+            found.push(format!("{name}: {unit} was edited"));
+        } else if self.facts.unit.is_down() {
+            found.push(format!("{name}: {unit} does not run"));
+        }
+        found
+    }
+}
+
+/// By which certificates are judged.
+pub(super) fn now() -> OffsetDateTime {
+    SystemTime::now().into()
+}
+
+/// Looks at one host.
+///
+/// # Errors
+/// It did not answer, or not completely: it is unseen then.
+pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look, HostError> {
+    let bytes = |it: String| it.into();
+    let authority = format!("{}/ca", site.authority());
+    let files = [site.member_path(), site.certificate("ca")].map(bytes);
+    let keys = [format!("{authority}.key"), site.key(SERVER), site.key(PEER)].map(bytes);
+    let request = FactsRequest {
+        units: vec![site.unit()],
+        files: files.to_vec(),
+        keys: keys.to_vec(),
+        projects: vec!["etcd".to_owned()],
+        ..FactsRequest::default()
+    };
+    let names = [record_name(&setup.claim), Notes::name(&setup.claim)];
+    let certificate = async |path: String| {
+        let read = host.read(&path, 1 << 16).await?;
+        let is_there = read.file.is_some_and(|it| it.kind() == file::Kind::Regular);
+        Ok::<_, HostError>(Found::parse(is_there.then_some(&read.content[..])))
+    };
+    let (facts, records, unit, ca, copy, server, peer) = tokio::try_join!(
+        host.facts(request),
+        async { host.records(&[&names[0], &names[1]]).await },
+        async { host.read(&site.unit_path(), 1 << 20).await },
+        certificate(format!("{authority}.crt")),
+        certificate(site.certificate("ca")),
+        certificate(site.certificate(SERVER)),
+        certificate(site.certificate(PEER)),
+    )?;
+    let incomplete = |what: String| HostError::Failed {
+        host: site.host.clone(),
+        call: "tell all that was asked".to_owned(),
+        reason: what,
+    };
+    if let Some(file) = facts.files.iter().find(|it| it.kind() == file::Kind::Unseen) {
+        return Err(incomplete(format!("{}: {}", String::from_utf8_lossy(&file.path), file.error)));
+    }
+    let Some(notes) = Notes::of(&records, &setup.claim) else {
+        return Err(incomplete("its notes about the member cannot be read".to_owned()));
+    };
+    let mut keys = facts.keys.iter().map(found_key);
+    let mut key = || keys.next().unwrap_or_default();
+    let authority = Pair { key: key(), certificate: ca };
+    let leaves = BTreeMap::from([
+        (SERVER.to_owned(), Pair { key: key(), certificate: server }),
+        (PEER.to_owned(), Pair { key: key(), certificate: peer }),
+    ]);
+    let has_copy =
+        matches!((&copy, &authority.certificate), (Found::Is(a), Found::Is(b)) if a == b);
+    let pki = Seen { authority, leaves };
+    let read = site.read_unit(&setup.desired, &unit.content);
+    let (on_disk, initial) = read.map_or((None, Initial::default()), |(it, rest)| (Some(it), rest));
+    let seen = facts.units.first();
+    let unit = seen.map_or(Unit::Absent, state);
+    let has_data = facts.files[0].kind() != file::Kind::Absent;
+    let wishes = setup.leaves(site).unwrap_or_default();
+    let recorded = Recorded::of(&records, &setup.claim);
+    let facts_of = Facts {
+        machine: MachineId(facts.machine_id.clone()),
+        owner: owner(&recorded, setup),
+        token: notes.token(),
+        is_formed: notes.is_formed,
+        data: has_data.then(|| notes.data()),
+        unit,
+        seeds: initial.seeds(),
+        staged: staged(&facts.projects),
+        told: notes.told,
+        on_disk,
+        running: (!unit.is_down()).then(|| running(&notes, site, setup)).flatten(),
+        certificates: if has_copy { judge(&pki, &wishes) } else { Certificates::Missing },
+    };
+    Ok(Look {
+        is_unit_edited: on_disk.is_none_or(|it| !it.is_wish(setup.desired.version)),
+        facts: facts_of,
+        pki,
+        notes,
+        initial,
+        consumers: recorded.record().map(|it| it.consumers.clone()).unwrap_or_default(),
+        architecture: Architecture::of_kernel(&facts.architecture),
+        process: seen.map_or(0, |it| it.process),
+    })
+}
+
+fn found_key(key: &messages::Key) -> Found<pki::Digest> {
+    match key.kind() {
+        key::Kind::Absent => Found::Absent,
+        key::Kind::Unseen => Found::Broken(key.error.clone()),
+        key::Kind::Key => match key.public_key[..].try_into() {
+            Ok(digest) => Found::Is(digest),
+            Err(_) => Found::Broken("its digest has another length".to_owned()),
+        },
+    }
+}
+
+/// Whether what runs has joined is for the member to say.
+fn state(unit: &messages::Unit) -> Unit {
+    match (unit.load.as_str(), unit.active.as_str()) {
+        (_, "active" | "activating" | "reloading") => Unit::Starting,
+        ("not-found" | "masked", _) => Unit::Absent,
+        _ => Unit::Stopped,
+    }
+}
+
+fn owner(recorded: &Recorded, setup: &Setup) -> Owner {
+    match recorded {
+        Recorded::Nobody => Owner::Nobody,
+        Recorded::OursUnfinished(_) => Owner::Unfinished,
+        Recorded::Ours(record) => Owner::Ours { is_current: record.applied == setup.applied },
+        Recorded::Other(other) => Owner::Foreign(other.clone()),
+    }
+}
+
+fn staged(projects: &[messages::Project]) -> BTreeSet<Version> {
+    let versions = projects.iter().flat_map(|it| &it.versions).filter(|it| it.error.is_empty());
+    let is_whole = |it: &&messages::InstalledVersion| it.files.iter().any(|it| it.name == "etcd");
+    versions.filter(is_whole).filter_map(|it| it.name.parse().ok()).collect()
+}
+
+/// What it was started with, as it was noted. A process that nobody has noted runs with nobody's settings.
+fn running(notes: &Notes, site: &Site, setup: &Setup) -> Option<Settings> {
+    let Some(started) = &notes.started else {
+        let (version, address) = (setup.desired.version, site.place.address);
+        return Some(Settings { version, address, is_current: false });
+    };
+    let version = started.version.parse().ok()?;
+    let is_current = started.stamp == site.stamp(&setup.desired, version);
+    Some(Settings { version, address: started.address, is_current })
+}
+
+fn judge(seen: &Seen, wishes: &BTreeMap<String, Profile>) -> Certificates {
+    let Pair { key: Found::Is(_), certificate: Found::Is(authority) } = &seen.authority else {
+        return Certificates::Missing;
+    };
+    let mut worst = Certificates::Good;
+    for (name, profile) in wishes {
+        let Some(Pair { key: Found::Is(key), certificate: Found::Is(leaf) }) =
+            seen.leaves.get(name)
+        else {
+            return Certificates::Missing;
+        };
+        match pki::due(profile, Some(leaf), authority, key, now()) {
+            Some(Reason::RenewalDue(_)) if worst == Certificates::Good => {
+                worst = Certificates::Due;
+            }
+            None | Some(Reason::RenewalDue(_)) => {}
+            Some(Reason::NamesDiffer { .. } | Reason::SubjectDiffers | Reason::UsagesDiffer) => {
+                worst = Certificates::OtherNames;
+            }
+            Some(_) => return Certificates::Invalid,
+        }
+    }
+    worst
+}

@@ -1,0 +1,253 @@
+//! What the members say, each asked through its own host.
+#![expect(clippy::disallowed_methods, reason = "measures how long members have been connected")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rcgen::{CertificateParams, KeyPair};
+use tokio::time::{Instant, timeout};
+
+use super::{EtcdCluster, is_alive};
+use crate::domain::etcd::{Alarm, Cluster, ClusterId, Member, MemberId, PeerUrl, Status, Unit};
+use crate::engine::gravest;
+use crate::host::messages::{SignRequest, Subject};
+use crate::host::{HostError, HostName};
+use crate::remote::etcd::{AlarmMember, AlarmType, Api, CallError, Credentials, Members};
+
+/// etcd refuses changes of the membership until its voters have been connected for so long (`HealthInterval`), which
+/// they are not in the moment in which this is first seen.
+const SETTLES: Duration = Duration::from_millis(5500);
+/// A process that does not serve for so long hangs.
+const STUCK: Duration = Duration::from_secs(30);
+/// For a look, in which a member without a quorum is one that does not serve.
+const LOOK: Duration = Duration::from_secs(3);
+/// In seconds; longer than any run.
+const LIFETIME: u32 = 24 * 3600;
+
+/// What one round of questions brought, and what was noticed in those before.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    /// By the keys of the fleet: those who answered.
+    answers: BTreeMap<String, Answer>,
+    list: Option<Members>,
+    alarms: Vec<AlarmMember>,
+    /// Which process was first seen not to serve, and when.
+    since: BTreeMap<String, (u32, Instant)>,
+    stuck: BTreeSet<String>,
+    /// Members and processes that were connected since then.
+    settled: Option<(String, Instant)>,
+}
+
+/// A member that answers.
+#[derive(Debug)]
+struct Answer {
+    api: Api,
+    id: u64,
+    process: u32,
+    status: Status,
+    serves: bool,
+    members: Option<Members>,
+    alarms: Vec<AlarmMember>,
+}
+
+impl EtcdCluster<'_> {
+    pub(super) async fn ask_members(&mut self) -> Result<(), HostError> {
+        let alive: BTreeMap<String, u32> = self
+            .looks
+            .iter()
+            .filter(|(_, it)| is_alive(it))
+            .map(|(key, it)| (key.clone(), it.process))
+            .collect();
+        self.round.answers.clear();
+        (self.round.list, self.round.alarms) = (None, Vec::new());
+        if !alive.is_empty() && self.credentials.is_none() {
+            self.credentials = self.sign_for_us().await?;
+        }
+        if let Some(credentials) = self.credentials.clone() {
+            let (sites, desired) = (&self.sites, &self.setup.desired);
+            let keys = alive.keys().cloned().collect();
+            let asked = self.fleet.some(&keys, async |key, host| {
+                let site = &sites[&key];
+                let client = site.client(desired);
+                let asks = async {
+                    let stream = host.forward(&client).await.ok()?;
+                    let opened = Api::open(stream, site.place.address, &credentials).await;
+                    ask(opened.ok()?, alive[&key]).await
+                };
+                Ok(timeout(LOOK * 2, asks).await.ok().flatten())
+            });
+            for (key, answer) in asked.await {
+                if let Ok(Some(answer)) = answer {
+                    self.round.answers.insert(key, answer);
+                }
+            }
+        }
+        self.round.conclude(&alive);
+        Ok(())
+    }
+
+    /// A key that never leaves this process, with a certificate of the cluster's authority. None while there is none.
+    async fn sign_for_us(&mut self) -> Result<Option<Credentials>, HostError> {
+        let signer = self.looks.iter().find(|(_, it)| it.signs());
+        let Some((key, look)) = signer else { return Ok(None) };
+        let (site, authority) = (&self.sites[key], look.authority().unwrap_or_default());
+        let failed = |err: &dyn std::error::Error| HostError::Failed {
+            host: site.host.clone(),
+            call: "make a certificate for the provider".to_owned(),
+            reason: err.to_string(),
+        };
+        let own = KeyPair::generate().map_err(|it| failed(&it))?;
+        let csr = CertificateParams::default().serialize_request(&own);
+        let csr = csr.and_then(|it| it.pem()).map_err(|it| failed(&it))?;
+        // Without any name: members would compare one with where the connection comes from.
+        let subject = Subject { common_name: "provider".to_owned(), ..Subject::default() };
+        let request = SignRequest {
+            authority: site.authority().into(),
+            csr,
+            subject: Some(subject),
+            client: true,
+            lifetime: LIFETIME,
+            ..SignRequest::default()
+        };
+        let keys = BTreeSet::from([key.clone()]);
+        let answers =
+            self.fleet.some(&keys, async |_, host| host.sign(request.clone()).await).await;
+        let certificate = gravest(answers)?.into_values().next().unwrap_or_default();
+        Credentials::new(&authority, &certificate, &own.serialize_pem())
+            .map(Some)
+            .map_err(|it| failed(&it))
+    }
+
+    /// A voter that serves, if possible another than this one.
+    pub(super) fn voter(&self, other_than: MemberId) -> Result<(Api, HostName), HostError> {
+        let voters = || {
+            let serving = self.round.answers.iter().filter(|(_, it)| it.serves);
+            serving.filter(|(_, it)| it.members.is_some())
+        };
+        let found = voters().find(|(_, it)| it.id != other_than.0).or_else(|| voters().next());
+        self.reached(found)
+    }
+
+    /// The member that leads.
+    pub(super) fn leader(&self) -> Result<(Api, HostName), HostError> {
+        self.reached(self.round.answers.iter().find(|(_, it)| it.status.is_leader))
+    }
+
+    /// The member on the host of this key.
+    pub(super) fn member_on(&self, key: &str) -> Result<(Api, HostName), HostError> {
+        self.reached(self.round.answers.get_key_value(key))
+    }
+
+    fn reached(&self, found: Option<(&String, &Answer)>) -> Result<(Api, HostName), HostError> {
+        if let Some((key, answer)) = found {
+            return Ok((answer.api.clone(), self.sites[key].host.clone()));
+        }
+        let host = self.setup.called.clone();
+        let source = "no member answers that could do it".into();
+        Err(HostError::Unreachable { host, source })
+    }
+
+    /// Asks a voter for the members of this moment.
+    pub(super) async fn list_now(&self) -> Result<Members, HostError> {
+        let (api, host) = self.voter(MemberId(0))?;
+        api.members().await.map_err(|it| explain(host, it))
+    }
+}
+
+async fn ask(api: Api, process: u32) -> Option<Answer> {
+    let told = timeout(LOOK, api.status()).await.ok()?.ok()?;
+    let header = told.header.unwrap_or_default();
+    let mut answer = Answer {
+        id: header.member,
+        process,
+        status: Status {
+            is_leader: told.leader == header.member,
+            version: told.version.parse().ok()?,
+            raft_index: told.raft_index,
+            revision: u64::try_from(header.revision).unwrap_or_default(),
+            db_size: u64::try_from(told.db_size).unwrap_or_default(),
+        },
+        // A learner answers no linearizable read.
+        serves: told.is_learner,
+        members: None,
+        alarms: Vec::new(),
+        api,
+    };
+    if !told.is_learner {
+        let list = timeout(LOOK, answer.api.members()).await;
+        answer.members = list.ok().and_then(Result::ok);
+        answer.serves = answer.members.is_some();
+        if answer.serves {
+            answer.alarms = timeout(LOOK, answer.api.alarms()).await.ok()?.ok()?;
+        }
+    }
+    Some(answer)
+}
+
+impl Round {
+    fn conclude(&mut self, alive: &BTreeMap<String, u32>) {
+        let listed = self.answers.values().find(|it| it.members.is_some());
+        self.list = listed.and_then(|it| it.members.clone());
+        self.alarms = listed.map(|it| it.alarms.clone()).unwrap_or_default();
+        let now = Instant::now();
+        let serves = |key: &String| self.answers.get(key).is_some_and(|it| it.serves);
+        let waiting = alive.iter().filter(|(key, _)| !serves(key)).map(|(key, process)| {
+            let before = self.since.get(key).filter(|it| it.0 == *process);
+            (key.clone(), before.copied().unwrap_or((*process, now)))
+        });
+        self.since = waiting.collect();
+        let stuck = self.since.iter().filter(|(_, it)| STUCK <= it.1.elapsed());
+        self.stuck = stuck.map(|(key, _)| key.clone()).collect();
+        let serving = self.answers.iter().filter(|(_, it)| it.serves);
+        let serving: Vec<_> = serving.map(|(key, it)| (key, it.process)).collect();
+        let members = self.list.iter().flat_map(|it| &it.members);
+        let members: Vec<_> = members.map(|it| (it.id, it.is_learner, &it.peer_urls)).collect();
+        let picture = format!("{serving:?} {members:?}");
+        if self.settled.as_ref().is_none_or(|it| it.0 != picture) {
+            self.settled = Some((picture, now));
+        }
+    }
+
+    /// Of a host on which a process is.
+    pub(super) fn unit(&self, key: &str) -> Unit {
+        if self.answers.get(key).is_some_and(|it| it.serves) {
+            return Unit::Running;
+        }
+        if self.stuck.contains(key) { Unit::Stuck } else { Unit::Starting }
+    }
+
+    pub(super) fn cluster(&self) -> Option<Cluster> {
+        let list = self.list.as_ref()?;
+        let status = |id: u64| {
+            let answer = self.answers.values().find(|it| it.id == id && it.serves)?;
+            Some(answer.status)
+        };
+        let members = list.members.iter().map(|it| Member {
+            id: MemberId(it.id),
+            name: it.name.clone(),
+            peer_urls: it.peer_urls.iter().map(|it| PeerUrl::listed(it)).collect(),
+            is_learner: it.is_learner,
+            status: status(it.id),
+        });
+        let alarm = |it: &AlarmMember| match it.alarm() {
+            AlarmType::Nospace => Some((MemberId(it.member), Alarm::NoSpace)),
+            AlarmType::Corrupt => Some((MemberId(it.member), Alarm::Corrupt)),
+            AlarmType::None => None,
+        };
+        Some(Cluster {
+            id: ClusterId(list.cluster),
+            members: members.collect(),
+            alarms: self.alarms.iter().filter_map(alarm).collect(),
+            is_settled: self.settled.as_ref().is_some_and(|it| SETTLES <= it.1.elapsed()),
+        })
+    }
+}
+
+/// What a member said, as the loop understands it: what may have happened is looked at again.
+pub(super) fn explain(host: HostName, error: CallError) -> HostError {
+    if error.is_refusal() {
+        let reason = crate::engine::chain(&error);
+        return HostError::Failed { host, call: "ask its member".to_owned(), reason };
+    }
+    HostError::Interrupted { host, call: "ask its member".to_owned(), source: Box::new(error) }
+}

@@ -1,0 +1,197 @@
+//! etcd clusters: what is seen of their hosts and members, and how each step of the planner is done.
+//!
+//! [`EtcdCluster`] is the world of one run. A host is looked at by its agent alone (`look`); what members say goes through
+//! the agents of their hosts (`members`). The journal that the planner reads is a record of its own (`notes`).
+
+mod certify;
+mod leaving;
+mod look;
+mod members;
+mod notes;
+mod perform;
+mod setup;
+mod site;
+mod stage;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use self::look::Look;
+use self::members::Round;
+pub use self::setup::{Certificates, Programs, Setup};
+pub use self::site::Site;
+use crate::domain::Next;
+use crate::domain::etcd::{
+    Former, Host, MemberId, Name, Observed, Refusal, Step, Unit, leave, next,
+};
+use crate::domain::pki;
+use crate::engine::{Answers, Fleet, World, chain};
+use crate::host::HostError;
+use crate::remote::etcd::Credentials;
+
+/// What this resource is called in records.
+pub const KIND: &str = "etcd_cluster";
+
+/// Before the keys of hosts that are not wanted any more. No key of a member has it.
+const FORMER: &str = "former/";
+
+/// The key in the fleet of a host that a member had.
+pub fn former_key(name: &Name) -> String {
+    format!("{FORMER}{name}")
+}
+
+/// The world of one run.
+#[derive(Debug)]
+pub struct EtcdCluster<'a> {
+    fleet: &'a mut Fleet,
+    setup: Setup,
+    /// By the keys of the fleet.
+    sites: BTreeMap<String, Site>,
+    /// The end of it is wanted.
+    leaves: bool,
+    looks: BTreeMap<String, Look>,
+    credentials: Option<Credentials>,
+    round: Round,
+    has_snapshot: bool,
+}
+
+impl<'a> EtcdCluster<'a> {
+    /// Nothing is looked at yet. `leaves`: no cluster at all is wanted.
+    pub fn new(
+        fleet: &'a mut Fleet,
+        setup: Setup,
+        sites: BTreeMap<String, Site>,
+        leaves: bool,
+    ) -> Self {
+        Self {
+            fleet,
+            setup,
+            sites,
+            leaves,
+            looks: BTreeMap::new(),
+            credentials: None,
+            round: Round::default(),
+            has_snapshot: false,
+        }
+    }
+
+    /// What was seen last of each host that answered, by the keys of the fleet.
+    pub fn looks(&self) -> &BTreeMap<String, Look> {
+        &self.looks
+    }
+
+    async fn look(&mut self) {
+        let (sites, setup) = (&self.sites, &self.setup);
+        let answers =
+            self.fleet.each(async |key, host| look::look(&host, &sites[&key], setup).await);
+        self.looks = seen(answers.await);
+    }
+
+    fn assemble(&self) -> Observed {
+        let look = |key: &str| match self.looks.get(key) {
+            Some(look) => {
+                let mut facts = look.facts.clone();
+                if !facts.unit.is_down() {
+                    facts.unit = self.round.unit(key);
+                }
+                Host::Seen(Box::new(facts))
+            }
+            None => Host::Unseen { last: self.setup.last.get(key).copied() },
+        };
+        let (mut hosts, mut former) = (BTreeMap::new(), BTreeMap::new());
+        for (key, site) in &self.sites {
+            if key.starts_with(FORMER) {
+                let peer_url = site.peer_url.clone();
+                former.insert(site.name.clone(), Former { peer_url, host: look(key) });
+            } else {
+                hosts.insert(site.name.clone(), look(key));
+            }
+        }
+        let ours = || self.looks.values().filter(|it| it.facts.is_ours());
+        let noted = ours().find_map(Look::cluster).map(crate::domain::etcd::ClusterId);
+        Observed {
+            hosts,
+            former,
+            known: self.setup.known.or(noted),
+            last_voters: ours().flat_map(|it| &it.notes.voters).map(|it| MemberId(*it)).collect(),
+            cluster: self.round.cluster(),
+            has_snapshot: self.has_snapshot,
+        }
+    }
+
+    /// The key in the fleet of the wanted host of this name.
+    fn keys(names: &[Name]) -> BTreeSet<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+}
+
+impl World for EtcdCluster<'_> {
+    type Observed = Observed;
+    type Step = Step;
+    type Refusal = Refusal;
+
+    async fn observe(&mut self) -> Result<Observed, HostError> {
+        self.look().await;
+        if !self.leaves {
+            self.ask_members().await?;
+        }
+        Ok(self.assemble())
+    }
+
+    fn next(&self, observed: &Observed) -> Next<Step, Refusal> {
+        if self.leaves {
+            return leave(&self.setup.desired, observed);
+        }
+        next(&self.setup.desired, observed)
+    }
+
+    async fn perform(&mut self, step: &Step) -> Result<(), HostError> {
+        self.perform_step(step).await
+    }
+}
+
+/// Looks at every host without a lock, for a read. What did not answer, and why, comes second.
+pub async fn look_at_all(
+    fleet: &Fleet,
+    sites: &BTreeMap<String, Site>,
+    setup: &Setup,
+) -> (BTreeMap<String, Look>, BTreeMap<String, String>) {
+    let answers = fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await;
+    let silent = answers.iter().filter_map(|(key, it)| {
+        let error = it.as_ref().err()?;
+        Some((key.clone(), chain(error)))
+    });
+    let silent = silent.collect();
+    (seen(answers), silent)
+}
+
+/// What an apply would mend, in sentences.
+pub fn drift(
+    setup: &Setup,
+    sites: &BTreeMap<String, Site>,
+    looks: &BTreeMap<String, Look>,
+) -> Vec<String> {
+    let hosts = sites.iter().filter_map(|(key, site)| Some((site, looks.get(key)?)));
+    let mut found: Vec<_> = hosts.flat_map(|(site, look)| look.drift(site)).collect();
+    if !looks.is_empty()
+        && let Ok(desired) = certify::desired(setup, sites)
+    {
+        found.extend(pki::drift(&desired, &certify::observed(sites, looks)));
+    }
+    found
+}
+
+fn seen(answers: Answers<Look>) -> BTreeMap<String, Look> {
+    let look = |(key, answer): (String, Result<Look, HostError>)| match answer {
+        Ok(look) => Some((key, look)),
+        Err(error) => {
+            tracing::warn!(host = key, error = %chain(&error), "the host is not seen");
+            None
+        }
+    };
+    answers.into_iter().filter_map(look).collect()
+}
+
+/// Whether a process is there that may answer.
+fn is_alive(look: &Look) -> bool {
+    look.facts.unit == Unit::Starting
+}

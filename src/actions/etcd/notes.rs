@@ -1,0 +1,144 @@
+//! What a host remembers of its member beside its record: the journal that the planner reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use sha1::{Digest as _, Sha1};
+
+use super::site::Site;
+use crate::actions::record_name;
+use crate::domain::etcd::{ClusterId, Data, MemberId, Name, PeerUrl, Token, Version};
+use crate::engine::record::Claim;
+use crate::host::{HostError, Locked, messages};
+
+/// The format of the notes.
+const FORMAT: u32 = 1;
+
+/// Written before each change is asked for, for a lost answer must not hide what was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Notes {
+    /// One for all hosts of one incarnation of the cluster.
+    pub(super) token: Option<String>,
+    /// Whose data the member has, or will have.
+    pub(super) cluster: Option<u64>,
+    pub(super) member: Option<u64>,
+    /// A quorum was seen.
+    pub(super) is_formed: bool,
+    pub(super) voters: BTreeSet<u64>,
+    /// By which address the others were told to find it.
+    pub(super) told: Option<IpAddr>,
+    pub(super) started: Option<Started>,
+}
+
+/// What the process was started with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Started {
+    pub(super) version: String,
+    pub(super) address: IpAddr,
+    pub(super) stamp: String,
+}
+
+impl Notes {
+    /// What the notes are called among the records. Names of clusters have no dot.
+    pub(super) fn name(claim: &Claim) -> String {
+        format!("{}.notes", record_name(claim))
+    }
+
+    /// From the records of a host. None: they cannot be read, which is no absence.
+    pub(super) fn of(records: &[messages::Record], claim: &Claim) -> Option<Self> {
+        let name = Self::name(claim);
+        match records.iter().find(|it| it.name == name) {
+            None => Some(Self::default()),
+            Some(it) if it.format == FORMAT => serde_json::from_slice(&it.content).ok(),
+            Some(_) => None,
+        }
+    }
+
+    pub(super) async fn put(&self, host: &Locked, claim: &Claim) -> Result<(), HostError> {
+        let name = Self::name(claim);
+        let content = serde_json::to_vec_pretty(self).map_err(|err| HostError::Failed {
+            host: host.name().clone(),
+            call: format!("put the record {name}"),
+            reason: err.to_string(),
+        })?;
+        let record = messages::Record { name, format: FORMAT, content: content.into() };
+        host.put_record(record).await.map(drop)
+    }
+
+    pub(super) fn token(&self) -> Option<Token> {
+        self.token.clone().map(Token)
+    }
+
+    /// Whose data lies there, given that there is some. What nobody has noted belongs to nobody of us.
+    pub(super) fn data(&self) -> Data {
+        let [cluster, member] = [self.cluster, self.member].map(Option::unwrap_or_default);
+        Data { cluster: ClusterId(cluster), member: MemberId(member) }
+    }
+
+    pub(super) fn start(&mut self, site: &Site, version: Version, stamp: String) {
+        let (version, address) = (version.to_string(), site.place.address);
+        self.started = Some(Started { version, address, stamp });
+    }
+
+    /// The data is not there any more.
+    pub(super) fn forget_data(&mut self) {
+        (self.cluster, self.member, self.is_formed) = (None, None, false);
+        (self.started, self.told) = (None, None);
+    }
+}
+
+/// The ids that the first start of a cluster gives: they follow from the token and the peer URLs
+/// (`computeMemberID` and `genID` in etcd's `membership`).
+pub(super) fn first_ids(
+    token: &str,
+    seeds: &BTreeMap<Name, PeerUrl>,
+) -> (ClusterId, BTreeMap<Name, MemberId>) {
+    let first_eight = |digest: &[u8]| {
+        digest.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte))
+    };
+    let member = |url: &PeerUrl| first_eight(&Sha1::digest(format!("{url}{token}")));
+    let members: BTreeMap<_, _> =
+        seeds.iter().map(|(name, url)| (name.clone(), MemberId(member(url)))).collect();
+    let sorted: BTreeSet<_> = members.values().map(|it| it.0).collect();
+    let all: Vec<u8> = sorted.into_iter().flat_map(u64::to_be_bytes).collect();
+    (ClusterId(first_eight(&Sha1::digest(all))), members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ids_of_a_first_start_are_those_that_etcd_gives() {
+        // As etcd 3.6.16 with `--name=default`, its default peer URL and its default token.
+        let url = PeerUrl::listed("http://localhost:2380");
+        let seeds = BTreeMap::from([("default".parse().unwrap(), url)]);
+        let (cluster, members) = first_ids("etcd-cluster", &seeds);
+        assert_eq!(cluster.to_string(), "cdf818194e3a8c32");
+        assert_eq!(members.values().next().unwrap().to_string(), "8e9e05c52164694d");
+    }
+
+    #[test]
+    fn notes_that_cannot_be_read_are_no_absence() {
+        let claim = Claim {
+            kind: "etcd_cluster".to_owned(),
+            name: "prod".to_owned(),
+            id: None,
+            given: None,
+        };
+        let stored = |format, content: &str| messages::Record {
+            name: "etcd_cluster-prod.notes".to_owned(),
+            format,
+            content: content.to_owned().into(),
+        };
+        assert_eq!(Notes::of(&[], &claim), Some(Notes::default()));
+        let one = Notes { token: Some("1".to_owned()), ..Notes::default() };
+        let text = serde_json::to_string(&one).unwrap();
+        assert_eq!(Notes::of(&[stored(1, &text)], &claim), Some(one));
+        assert_eq!(Notes::of(&[stored(2, &text)], &claim), None);
+        assert_eq!(Notes::of(&[stored(1, "{")], &claim), None);
+    }
+}

@@ -1,0 +1,106 @@
+//! What the actions know beyond the planner.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Map;
+use time::Duration;
+
+use super::site::Site;
+use crate::domain::artifacts::Source;
+use crate::domain::etcd::{ClusterId, Desired, Settings};
+use crate::domain::pki::{self, Profile, ProfileError, Usage};
+use crate::engine::record::{Claim, Record};
+use crate::host::HostName;
+use crate::remote::http::Route;
+
+/// The wish, and what stands around it.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// How errors call the cluster as a whole.
+    pub called: HostName,
+    /// What the planner brings about.
+    pub desired: Desired,
+    /// How certificates are made.
+    pub certificates: Certificates,
+    /// Whose hosts they are.
+    pub claim: Claim,
+    /// The id of the cluster.
+    pub id: String,
+    /// The configuration for the record.
+    pub applied: Map<String, serde_json::Value>,
+    /// The cluster that the state knows.
+    pub known: Option<ClusterId>,
+    /// What ran on each member when it was last seen, by its key.
+    pub last: BTreeMap<String, Settings>,
+    /// Where the program comes from.
+    pub programs: Programs,
+}
+
+/// How certificates are made.
+#[derive(Clone, Debug)]
+pub struct Certificates {
+    /// Of a leaf.
+    pub validity: Duration,
+    /// Of the authority.
+    pub ca_validity: Duration,
+    /// Names and addresses beside those of the host.
+    pub extra_sans: Vec<String>,
+}
+
+/// Where programs come from.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// URLs and checksums.
+    pub source: Source,
+    /// On this machine; the files are uploaded.
+    pub directory: Option<PathBuf>,
+    /// To the file of checksums.
+    pub route: Route,
+    /// For hosts that download. Empty: none.
+    pub proxy: String,
+    /// PEM, for hosts that download. Empty: those that they trust.
+    pub authorities: String,
+}
+
+/// The names of the leaves, as in paths and for people.
+pub(super) const SERVER: &str = "server";
+pub(super) const PEER: &str = "peer";
+
+impl Setup {
+    pub(super) fn record(&self, complete: bool) -> Record {
+        Record {
+            kind: self.claim.kind.clone(),
+            name: self.claim.name.clone(),
+            id: self.id.clone(),
+            complete,
+            applied: self.applied.clone(),
+            consumers: std::collections::BTreeSet::new(),
+        }
+    }
+
+    /// What a host is to have of certificates.
+    ///
+    /// # Errors
+    /// A name or a time that no certificate can have.
+    pub fn leaves(&self, site: &Site) -> Result<BTreeMap<String, Profile>, ProfileError> {
+        let mut names = vec![site.place.address.to_string()];
+        if site.place.is_local {
+            // Members are also judged by the address that they come from.
+            names.push("127.0.0.1".to_owned());
+        }
+        names.extend(self.certificates.extra_sans.iter().cloned());
+        // A server shows its certificate as a client of itself, behind its JSON gateway.
+        let usages = [Usage::Server, Usage::Client];
+        let leaf = |common_name: &str| {
+            Profile::new((common_name, None), &names, usages, self.certificates.validity)
+        };
+        let leaves = [(SERVER, "etcd-server"), (PEER, "etcd-peer")];
+        leaves.into_iter().map(|(name, cn)| Ok((name.to_owned(), leaf(cn)?))).collect()
+    }
+
+    pub(super) fn authority(&self) -> pki::Authority {
+        let common_name = format!("etcd-{}", self.desired.name);
+        pki::Authority { common_name, lifetime: self.certificates.ca_validity }
+    }
+}

@@ -1,0 +1,240 @@
+//! `ha_etcd_cluster`: an etcd cluster on hosts.
+
+mod course;
+mod forecast;
+mod model;
+mod programs;
+mod wish;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use self::course::{Ready, go, joined, reach, ready, remember};
+use self::model::{EtcdClusterModel, complete, is_only_recorded, members};
+use super::explain;
+use super::hosts::{self, Placed};
+use super::provider::{Client, Gap, Ha};
+use crate::actions::etcd::{KIND, Setup, drift, look_at_all};
+use crate::actions::random_id;
+use crate::domain::Kind;
+use crate::domain::etcd::warnings;
+use crate::engine::{Announced, Fleet};
+use crate::tfplugin::api::{
+    Applied, Context, Created, Deleted, Object, Planning, Read, Resource, Wanted,
+};
+use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::model::Nothing;
+use crate::tfplugin::path::Path;
+use crate::tfplugin::value::Value;
+
+/// The resource.
+pub(super) struct EtcdCluster;
+
+/// What stands beside the state.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Kept {
+    announced: Announced,
+    /// The keys that hosts have shown, where none was given.
+    pins: BTreeMap<String, String>,
+    /// What ran on each member when it was last seen.
+    last: BTreeMap<String, Last>,
+}
+
+/// What ran on a member.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Last {
+    version: String,
+    address: std::net::IpAddr,
+    /// As the state of that time wished it.
+    is_current: bool,
+}
+
+impl Resource for EtcdCluster {
+    const NAME: &'static str = "ha_etcd_cluster";
+    type Provider = Ha;
+    type Model = EtcdClusterModel;
+    type Identity = Nothing;
+    type Private = Kept;
+
+    fn validate(&self, config: &EtcdClusterModel) -> Diagnostics {
+        let found = hosts::check(&Path::root("members"), &placed(config));
+        if found.has_errors() {
+            return found;
+        }
+        wish::desired(config).and_then(Result::err).unwrap_or_default()
+    }
+
+    async fn plan(&self, client: &Client, change: &mut Planning<Self>, _: &Context) -> Diagnostics {
+        let planned = &mut change.planned;
+        complete(planned);
+        let mut found = hosts::check_connections(&Path::root("members"), &placed(planned), client);
+        let desired = match wish::desired(planned) {
+            None => {
+                change.private.announced = unknown_members(change.prior.as_ref());
+                return found;
+            }
+            Some(Err(faults)) => {
+                found.extend(faults);
+                return found;
+            }
+            Some(Ok(desired)) => desired,
+        };
+        let prior = change.prior.as_ref().map(|it| &it.state);
+        let forecast = forecast::forecast(prior, planned, &desired);
+        found.extend(forecast.refusal.iter().map(wish::explain));
+        found.extend(warnings(&desired, &forecast.observed).iter().map(|it| {
+            Diagnostic::warning("The etcd cluster bears less than it could", format!("{it}."))
+        }));
+        change.private.announced = forecast.announced;
+        change.steps = forecast.steps.iter().map(ToString::to_string).collect();
+        found
+    }
+
+    fn protects(&self, object: &Object<Self>) -> Diagnostics {
+        if object.state.deletion_protection.known() == Some(&false) {
+            return Diagnostics::new();
+        }
+        let detail = "`deletion_protection` is on: its data would be lost to those who use it.";
+        Diagnostic::error("The etcd cluster is protected", detail)
+            .at(Path::root("deletion_protection"))
+            .hint("Set it to `false`, apply, and destroy then.")
+            .into()
+    }
+
+    async fn create(
+        &self,
+        client: &Client,
+        wanted: Wanted<Self>,
+        context: &Context,
+    ) -> Created<Self> {
+        let id = match random_id() {
+            Ok(id) => id,
+            Err(reason) => {
+                let diag = Diagnostic::error("The etcd cluster was not created", reason);
+                return Created::Nothing(diag.into());
+            }
+        };
+        let reached = match reach(client, None, &wanted, &id, context).await {
+            Ok(reached) => reached,
+            Err(diags) => return Created::Nothing(diags),
+        };
+        if let Some(stopped) = &reached.stopped {
+            let saved = "Nothing is in the state; what was done is noted on the hosts, and an apply goes on from there. To give it up instead, stop and remove the unit `etcd-<name>`, /etc/etcd-<name>, the data directory and the record of the cluster below /var/lib/ha on each host.";
+            return Created::Nothing(
+                explain("The etcd cluster was not created", stopped, saved).into(),
+            );
+        }
+        let mut state = EtcdClusterModel { id: Value::Known(id), ..wanted.planned };
+        reached.tell(&mut state);
+        let private = reached.kept(wanted.private);
+        Created::Made(Applied { state, private, diags: reached.warnings })
+    }
+
+    async fn read(&self, client: &Client, object: Object<Self>, _: &Context) -> Read<Self> {
+        let Object { mut state, mut private, .. } = object;
+        let present = |state, private, diags| Read::Present(Applied { state, private, diags });
+        let ready = ready(client, &state, None, &private, known(&state.id).as_str());
+        let Ready { setup, sites, targets } = match ready {
+            Ok(ready) => ready,
+            Err(Gap::Unknown(unknown)) => return present(state, private, unknown.warning().into()),
+            Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
+        };
+        let fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
+        let (looks, silent) = look_at_all(&fleet, &sites, &setup).await;
+        state.drift = Value::Known(drift(&setup, &sites, &looks));
+        remember(&mut private, &looks);
+        let unseen = silent.iter().map(|(key, why)| {
+            let detail = format!("{why}. What is known of it stays as it is.");
+            Diagnostic::warning(format!("{key} cannot be looked at"), detail)
+        });
+        present(state, private, unseen.collect())
+    }
+
+    async fn update(
+        &self,
+        client: &Client,
+        prior: Object<Self>,
+        wanted: Wanted<Self>,
+        context: &Context,
+    ) -> Applied<Self> {
+        let Object { state: before, private, .. } = prior;
+        if is_only_recorded(&wanted.planned, &before) {
+            let (state, private) = (wanted.planned, wanted.private);
+            return Applied { state, private, diags: Diagnostics::new() };
+        }
+        let id = known(&before.id);
+        let reached = match reach(client, Some(&before), &wanted, &id, context).await {
+            Ok(reached) => reached,
+            Err(diags) => return Applied { state: before, private, diags },
+        };
+        let Some(stopped) = &reached.stopped else {
+            let mut state = wanted.planned.clone();
+            reached.tell(&mut state);
+            let private = reached.kept(wanted.private);
+            return Applied { state, private, diags: reached.warnings };
+        };
+        let saved = "What was reached is in the state.";
+        let mut diags = reached.warnings.clone();
+        diags.push(explain("The etcd cluster is not as planned", stopped, saved));
+        let mut state = before;
+        joined(&mut state, &wanted.planned, reached.observed.as_ref());
+        complete(&mut state);
+        Applied { state, private: reached.kept(private), diags }
+    }
+
+    async fn delete(
+        &self,
+        client: &Client,
+        object: Object<Self>,
+        context: &Context,
+    ) -> Deleted<Self> {
+        let Object { state, private, .. } = object;
+        let remains = |state, private, diags| Deleted::Remains(Applied { state, private, diags });
+        let id = known(&state.id);
+        let ready = match ready(client, &state, None, &private, &id) {
+            Ok(ready) => ready,
+            Err(gap) => return remains(state, private, gap.into_error().into()),
+        };
+        let mut announced = Announced::default();
+        announced.add(Kind::MoveAside, members(&state).map(|(key, _)| key.as_str()));
+        let data_dir = ready.setup.desired.data_dir.to_string();
+        let reached = go(client, ready, announced, &BTreeSet::new(), true, context).await;
+        if let Some(stopped) = &reached.stopped {
+            let saved = "The state keeps it; destroy again.";
+            let diag = explain("The etcd cluster was not destroyed", stopped, saved);
+            return remains(state, private, diag.into());
+        }
+        if state.on_destroy.known().is_some_and(|it| it == "purge") {
+            return Deleted::Gone(Diagnostics::new());
+        }
+        let detail = format!(
+            "On each host it is beside {data_dir}, with `.aside-` and the id of its member."
+        );
+        Deleted::Gone(Diagnostic::warning("The data of the etcd cluster was kept", detail).into())
+    }
+}
+
+/// While the map is not known, any member may have to go.
+fn unknown_members(prior: Option<&Object<EtcdCluster>>) -> Announced {
+    let mut announced = Announced::default();
+    for (key, _) in prior.into_iter().flat_map(|it| members(&it.state)) {
+        for kind in [Kind::Remove, Kind::MoveAside] {
+            announced.add(kind, [key.as_str()]);
+        }
+    }
+    announced
+}
+
+fn placed(model: &EtcdClusterModel) -> Vec<Placed<'_>> {
+    members(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address }).collect()
+}
+
+fn lock(setup: &Setup) -> String {
+    format!("{KIND}-{}", setup.desired.name)
+}
+
+fn known<T: Clone + Default>(value: &Value<T>) -> T {
+    value.known().cloned().unwrap_or_default()
+}

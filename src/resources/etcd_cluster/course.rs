@@ -1,0 +1,235 @@
+//! One run over the hosts of a cluster, and what is kept of it.
+#![expect(clippy::disallowed_methods, reason = "counts from now how long hosts may take to start")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::model::{EtcdClusterModel, complete, has_same_settings, members, name};
+use super::{EtcdCluster, Kept, Last, known, lock, programs, wish};
+use crate::actions::etcd::{EtcdCluster as World, KIND, Look, Setup, Site, former_key};
+use crate::domain::Kind;
+use crate::domain::etcd::{ClusterId, Host, Observed, Settings, warnings};
+use crate::engine::record::Claim;
+use crate::engine::{Announced, Fleet, Stopped, converge};
+use crate::host::Target;
+use crate::resources::host::target;
+use crate::resources::provider::{Client, Gap};
+use crate::resources::run;
+use crate::tfplugin::api::{Context, Wanted};
+use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::path::Path;
+use crate::tfplugin::value::Value;
+
+/// Everything that a run needs.
+pub(super) struct Ready {
+    pub(super) setup: Setup,
+    pub(super) sites: BTreeMap<String, Site>,
+    pub(super) targets: BTreeMap<String, Target>,
+}
+
+/// The end of a run.
+pub(super) struct Reached {
+    pub(super) observed: Option<Observed>,
+    pub(super) stopped: Option<Stopped>,
+    looks: BTreeMap<String, Look>,
+    pins: BTreeMap<String, String>,
+    pub(super) warnings: Diagnostics,
+}
+
+impl Reached {
+    /// What only the hosts know.
+    pub(super) fn tell(&self, state: &mut EtcdClusterModel) {
+        if let Some(ca) = self.looks.values().find_map(Look::authority) {
+            state.ca_certificate = Value::Known(ca);
+        }
+        if let Some(cluster) = self.observed.as_ref().and_then(|it| it.cluster.as_ref()) {
+            state.cluster_id = Value::Known(cluster.id.to_string());
+        }
+        complete(state);
+    }
+
+    pub(super) fn kept(&self, mut private: Kept) -> Kept {
+        private.pins.extend(self.pins.clone());
+        remember(&mut private, &self.looks);
+        private
+    }
+}
+
+pub(super) fn remember(private: &mut Kept, looks: &BTreeMap<String, Look>) {
+    for (key, look) in looks {
+        if let Some(Settings { version, address, is_current }) = look.running() {
+            let last = Last { version: version.to_string(), address, is_current };
+            private.last.insert(key.clone(), last);
+        }
+    }
+}
+
+/// From what is wanted and what was, if there was something.
+pub(super) fn ready(
+    client: &Client,
+    wanted: &EtcdClusterModel,
+    prior: Option<&EtcdClusterModel>,
+    private: &Kept,
+    id: &str,
+) -> Result<Ready, Gap> {
+    let unknown = || {
+        let detail = "A value of the cluster is not known.";
+        Gap::Fault(Diagnostic::error("The etcd cluster cannot be worked on", detail))
+    };
+    let desired = wish::desired(wanted).ok_or_else(unknown)?;
+    let desired =
+        desired.map_err(|faults| faults.into_iter().next().map_or_else(unknown, Gap::Fault))?;
+    let (mut sites, mut targets) = (BTreeMap::new(), BTreeMap::<String, Target>::new());
+    for model in [Some(wanted), prior].into_iter().flatten() {
+        for (key, member) in members(model) {
+            let (Some(host), Some(name)) = (member.host.known(), name(key)) else { continue };
+            let at = Path::root("members").key(key).attribute("host");
+            let pin = private.pins.get(key).map(String::as_str);
+            let way = target(host, key, &at, client, pin)?;
+            // What leads to a host that is wanted needs no second way.
+            if targets.values().any(|it| it.is_same_place(&way)) {
+                continue;
+            }
+            let place = wish::place(key, host, &member.address)?;
+            let fleet_key = if targets.contains_key(key) || !desired.members.contains_key(&name) {
+                former_key(&name)
+            } else {
+                key.clone()
+            };
+            let site = Site::new(&desired, name, way.name.clone(), place, way.root());
+            let site = site.map_err(|err| {
+                let fault = Diagnostic::error("The root of a host cannot be used", &err);
+                Gap::Fault(fault.at(at.attribute("root")))
+            })?;
+            sites.insert(fleet_key.clone(), site);
+            targets.insert(fleet_key, way);
+        }
+    }
+    let is_same = prior.is_none_or(|it| has_same_settings(it, wanted));
+    let last = private.last.iter().filter_map(|(key, it)| {
+        let (version, address) = (it.version.parse().ok()?, it.address);
+        Some((key.clone(), Settings { version, address, is_current: it.is_current && is_same }))
+    });
+    let known_id = u64::from_str_radix(&known(&wanted.cluster_id), 16).ok().map(ClusterId);
+    let cluster = known(&wanted.name);
+    let is_new = prior.is_none() && wanted.id.known().is_none();
+    let claim = Claim {
+        kind: KIND.to_owned(),
+        name: cluster.clone(),
+        id: (!is_new).then(|| id.to_owned()),
+        given: Some(id.to_owned()),
+    };
+    let called = format!("etcd-{cluster}").parse();
+    let setup = Setup {
+        called: called.map_err(|_| unknown())?,
+        certificates: wish::certificates(wanted).ok_or_else(unknown)?,
+        claim,
+        id: id.to_owned(),
+        applied: wish::applied(wanted),
+        known: known_id,
+        last: last.collect(),
+        programs: programs::programs(client)?,
+        desired,
+    };
+    for (key, site) in &sites {
+        setup.leaves(site).map_err(|err| {
+            let fault = Diagnostic::error(format!("{key} cannot have certificates"), &err);
+            Gap::Fault(fault.at(Path::root("certificates")))
+        })?;
+    }
+    Ok(Ready { setup, sites, targets })
+}
+
+pub(super) async fn reach(
+    client: &Client,
+    prior: Option<&EtcdClusterModel>,
+    wanted: &Wanted<EtcdCluster>,
+    id: &str,
+    context: &Context,
+) -> Result<Reached, Diagnostics> {
+    let ready = ready(client, &wanted.planned, prior, &wanted.private, id);
+    let ready = ready.map_err(|gap| Diagnostics::from(gap.into_error()))?;
+    // A host that was there before is not waited for: it may have died, and others may be mended without it.
+    let old: BTreeSet<&String> = prior.into_iter().flat_map(members).map(|(key, _)| key).collect();
+    let new = members(&wanted.planned).map(|(key, _)| key).filter(|it| !old.contains(it));
+    let new = new.cloned().collect();
+    let mut announced = wanted.private.announced.clone();
+    if prior.is_none() {
+        // What a creation left that was never of use to anybody.
+        announced.add(Kind::MoveAside, members(&wanted.planned).map(|(key, _)| key.as_str()));
+    }
+    Ok(go(client, ready, announced, &new, false, context).await)
+}
+
+pub(super) async fn go(
+    client: &Client,
+    ready: Ready,
+    announced: Announced,
+    patient: &BTreeSet<String>,
+    leaves: bool,
+    context: &Context,
+) -> Reached {
+    let Ready { setup, sites, targets } = ready;
+    let patience = targets.values().map(Target::boot_wait).max().unwrap_or_default();
+    let run = run(context, announced);
+    let by = run.by.min(soon(patience));
+    let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
+    if let Err(stopped) = fleet.lock(patient, by).await {
+        return Reached {
+            observed: None,
+            stopped: Some(stopped),
+            looks: BTreeMap::new(),
+            pins: BTreeMap::new(),
+            warnings: Diagnostics::new(),
+        };
+    }
+    let pins = fleet.host_keys();
+    let desired = setup.desired.clone();
+    let mut world = World::new(&mut fleet, setup, sites, leaves);
+    let converged = converge(&mut world, &run).await;
+    let looks = world.looks().clone();
+    fleet.release().await;
+    let told = converged.observed.iter().filter(|_| !leaves);
+    let told = told.flat_map(|it| warnings(&desired, it)).map(|it| {
+        Diagnostic::warning("Something about the etcd cluster is worth knowing", format!("{it}."))
+    });
+    Reached {
+        warnings: told.collect(),
+        observed: converged.observed,
+        stopped: converged.stopped,
+        looks,
+        pins,
+    }
+}
+
+fn soon(patience: std::time::Duration) -> Instant {
+    Instant::now() + patience
+}
+
+/// The members after a run that was stopped: those that joined are in, those that were to leave stay until they have.
+pub(super) fn joined(
+    state: &mut EtcdClusterModel,
+    planned: &EtcdClusterModel,
+    observed: Option<&Observed>,
+) {
+    let Some(Observed { cluster: Some(cluster), former, .. }) = observed else { return };
+    let votes = |key: &String| cluster.members.iter().any(|it| it.name == *key && !it.is_learner);
+    let (mut now, planned) = (known(&state.members), known(&planned.members));
+    let remains = |key: &String| {
+        let host = name(key).and_then(|it| former.get(&it));
+        votes(key)
+            || host.is_some_and(|it| match &it.host {
+                Host::Unseen { .. } => true,
+                Host::Seen(facts) => facts.is_ours(),
+            })
+    };
+    now.retain(|key, _| planned.contains_key(key) || remains(key));
+    for (key, member) in planned {
+        if !now.contains_key(&key) && votes(&key) {
+            now.insert(key, member);
+        }
+    }
+    state.members = Value::Known(now);
+}

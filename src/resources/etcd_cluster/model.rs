@@ -1,0 +1,225 @@
+//! What is written about a cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::domain::etcd::{ClusterName, Folder, Name, Version};
+use crate::model;
+use crate::resources::host::HostModel;
+use crate::tfplugin::model::Timeouts;
+use crate::tfplugin::value::{Datum, Set, Value};
+
+model! {
+    /// An etcd cluster with TLS whose members run as services on hosts that exist already. It is brought up, grown,
+    /// shrunk, reconfigured and upgraded one member at a time, and never below its quorum.
+    ///
+    /// A create that stops midway is not recorded; what was done is noted on the hosts, and an apply goes on from
+    /// there. The keys of the cluster's authority never leave its hosts.
+    pub(crate) struct EtcdClusterModel {
+        /// Given at create, and kept on the hosts for life.
+        id: Value<String> = computed(),
+        /// Part of the cluster's token, its unit `etcd-<name>` and its paths: lower-case letters, digits and `-`.
+        name: Value<String> = required().refuses_change().check(text("1 to 40 lower-case letters, digits and `-`, none at the ends", |it| it.parse::<ClusterName>().is_ok())),
+        /// Version of etcd, at least 3.5.33, 3.6.14 or 3.7.1. One minor at a time, and never lower.
+        version: Value<String> = required().restarts("etcd").check(text("a version such as `3.6.16`", |it| it.parse::<Version>().is_ok())),
+        /// Members by a stable name: 1, 3, 5 or 7 at create, and 7 at most.
+        members: Value<BTreeMap<String, EtcdMemberModel>> = required().changes("members join and leave in place, one at a time"),
+        /// Port for clients.
+        client_port: Value<u16> = optional().default(2379).refuses_change(),
+        /// Port for members.
+        peer_port: Value<u16> = optional().default(2380).refuses_change(),
+        /// Port for metrics, plain HTTP on loopback; on a local host on its address.
+        metrics_port: Value<u16> = optional().default(2381).refuses_change(),
+        /// Directory with the data. `/var/lib/etcd/<name>` when left out.
+        data_dir: Value<String> = optional().refuses_change().check(text("an absolute path of letters, digits, `-`, `_`, `.` and `/`", |it| it.parse::<Folder>().is_ok())),
+        /// Directory with the log, for a disk of its own. Inside `data_dir` when left out.
+        wal_dir: Value<String> = optional().refuses_change().check(text("an absolute path of letters, digits, `-`, `_`, `.` and `/`", |it| it.parse::<Folder>().is_ok())),
+        /// Between two heartbeats of the leader.
+        heartbeat_interval: Value<Duration> = optional().default("100ms").restarts("etcd"),
+        /// Without a heartbeat until another is elected; at least five heartbeats, at most `50s`.
+        election_timeout: Value<Duration> = optional().default("1s").restarts("etcd"),
+        /// The most that the data may take, in bytes; at most 8 GiB.
+        quota_backend_bytes: Value<u64> = optional().default(2_147_483_648_i64).restarts("etcd"),
+        /// How much history is kept. `0s`: clients compact, as API servers of Kubernetes do.
+        auto_compaction_retention: Value<Duration> = optional().default("0s").restarts("etcd"),
+        /// More arguments, each `--flag=value`. What the provider sets itself is refused.
+        extra_args: Value<Vec<String>> = optional().default(Datum::List(Vec::new())).restarts("etcd"),
+        /// Variables of the process, none of them etcd's own.
+        environment: Value<BTreeMap<String, String>> = optional().default(Datum::Map(BTreeMap::new())).restarts("etcd"),
+        /// How certificates are made. They are renewed when a third of their time is left.
+        certificates: Value<EtcdCertificatesModel> = optional().default(Datum::Map(BTreeMap::new())),
+        /// Members whose machines are gone for ever: a destroy does not wait for them.
+        lost_hosts: Value<BTreeSet<String>> = optional().default(Datum::Set(Set(Vec::new()))).records_change(),
+        /// Refuses to destroy the cluster.
+        deletion_protection: Value<bool> = optional().default(true).records_change(),
+        /// What a destroy does with the data: `keep` moves it aside, `purge` deletes it.
+        on_destroy: Value<String> = optional().default("keep").records_change().check(one_of(&["keep", "purge"])),
+        /// Id that etcd gave to the cluster, in hexadecimal digits.
+        cluster_id: Value<String> = computed(),
+        /// URLs for clients, in the order of the names of the members.
+        endpoints: Value<Vec<Value<String>>> = computed(),
+        /// Certificate of the cluster's authority, in PEM.
+        ca_certificate: Value<String> = computed(),
+        /// What an apply would mend, in sentences. Empty: all is as planned.
+        drift: Value<Vec<String>> = computed().planned_as(Datum::List(Vec::new())),
+        /// What other resources need to use the cluster. It holds no secret.
+        access: Value<EtcdAccessModel> = computed(),
+        /// How long each operation may take.
+        timeouts: Value<Timeouts> = timeouts(1200, 3600, 30, 600),
+    }
+}
+
+model! {
+    /// A member.
+    pub(crate) struct EtcdMemberModel {
+        /// The machine that it runs on.
+        host: Value<HostModel> = required(),
+        /// The address that the cluster uses. `host.address` when left out, which must be an IP address then.
+        address: Value<String> = optional().changes("the others are told, and the member restarts"),
+    }
+}
+
+model! {
+    /// How certificates are made.
+    pub(crate) struct EtcdCertificatesModel {
+        /// Lifetime of the certificates of members.
+        validity: Value<Duration> = optional().default("8760h").changes_online(),
+        /// Names and addresses beside those of the host.
+        extra_sans: Value<Vec<String>> = optional().default(Datum::List(Vec::new())).changes_online(),
+        /// Lifetime of the authority.
+        ca_validity: Value<Duration> = optional().default("87600h").refuses_change(),
+        /// Algorithm of all keys.
+        key_algorithm: Value<String> = optional().default("ecdsa-p256").refuses_change().check(one_of(&["ecdsa-p256"])),
+    }
+}
+
+model! {
+    /// What other resources need to use the cluster.
+    pub(crate) struct EtcdAccessModel {
+        /// Of the resource.
+        id: Value<String> = computed(),
+        /// Of the cluster.
+        name: Value<String> = computed(),
+        /// URLs for clients.
+        endpoints: Value<Vec<Value<String>>> = computed(),
+        /// Certificate of the authority, in PEM.
+        ca_certificate: Value<String> = computed(),
+        /// Hosts of the members, by name.
+        hosts: Value<BTreeMap<String, EtcdAccessHostModel>> = computed(),
+        /// How often the data was replaced by a restore.
+        generation: Value<i64> = computed(),
+    }
+}
+
+model! {
+    /// A host and its address in the cluster.
+    pub(crate) struct EtcdAccessHostModel {
+        /// The machine.
+        host: Value<EtcdAccessWayModel> = computed(),
+        /// The address that the cluster uses.
+        address: Value<String> = computed(),
+    }
+}
+
+model! {
+    /// How to get to a host.
+    pub(crate) struct EtcdAccessWayModel {
+        /// Where SSH connects.
+        address: Value<String> = computed(),
+        /// Port of the SSH server.
+        port: Value<u16> = computed(),
+        /// Who logs in.
+        user: Value<String> = computed(),
+        /// Name in `connections` of the provider.
+        connection: Value<String> = computed(),
+        /// Its public key.
+        host_key: Value<String> = computed(),
+        /// `ssh` or `local`.
+        transport: Value<String> = computed(),
+        /// What comes before every path of a local host.
+        root: Value<String> = computed(),
+    }
+}
+
+/// The members, as far as they are known.
+pub(super) fn members(
+    model: &EtcdClusterModel,
+) -> impl Iterator<Item = (&String, &EtcdMemberModel)> {
+    model.members.known().into_iter().flatten()
+}
+
+/// The address of a member in the cluster as it is written.
+fn address(member: &EtcdMemberModel) -> Value<String> {
+    match &member.address {
+        Value::Null => member.host.known().map_or(Value::Unknown, |it| it.address.clone()),
+        given => given.clone(),
+    }
+}
+
+/// Everything computed that follows from what is configured and from what is known of the cluster.
+pub(super) fn complete(model: &mut EtcdClusterModel) {
+    if model.members.is_unknown() {
+        (model.endpoints, model.access) = (Value::Unknown, Value::Unknown);
+        return;
+    }
+    let port = model.client_port.clone();
+    let endpoint = |member: &EtcdMemberModel| match (address(member), &port) {
+        (Value::Known(address), Value::Known(port)) => {
+            let ip = crate::resources::checks::ip(&address);
+            let at = ip.map(|it| std::net::SocketAddr::new(it, *port).to_string());
+            Value::Known(format!("https://{}", at.unwrap_or_else(|| format!("{address}:{port}"))))
+        }
+        _ => Value::Unknown,
+    };
+    let endpoints: Vec<_> = members(model).map(|(_, it)| endpoint(it)).collect();
+    let way = |it: &HostModel| EtcdAccessWayModel {
+        address: it.address.clone(),
+        port: it.port.clone(),
+        user: it.user.clone(),
+        connection: it.connection.clone(),
+        host_key: it.host_key.clone(),
+        transport: it.transport.clone(),
+        root: it.root.clone(),
+    };
+    let host = |it: &EtcdMemberModel| EtcdAccessHostModel {
+        host: it.host.known().map_or(Value::Unknown, |it| Value::Known(way(it))),
+        address: address(it),
+    };
+    let hosts: BTreeMap<_, _> = members(model).map(|(key, it)| (key.clone(), host(it))).collect();
+    model.endpoints = Value::Known(endpoints.clone());
+    model.access = Value::Known(EtcdAccessModel {
+        id: model.id.clone(),
+        name: model.name.clone(),
+        endpoints: Value::Known(endpoints),
+        ca_certificate: model.ca_certificate.clone(),
+        hosts: Value::Known(hosts),
+        generation: Value::Known(0),
+    });
+}
+
+/// Whether etcd would be started with the same arguments, addresses aside.
+pub(super) fn has_same_settings(one: &EtcdClusterModel, other: &EtcdClusterModel) -> bool {
+    one.heartbeat_interval == other.heartbeat_interval
+        && one.election_timeout == other.election_timeout
+        && one.quota_backend_bytes == other.quota_backend_bytes
+        && one.auto_compaction_retention == other.auto_compaction_retention
+        && one.extra_args == other.extra_args
+        && one.environment == other.environment
+}
+
+/// Whether the second differs at most in what is only recorded.
+pub(super) fn is_only_recorded(one: &EtcdClusterModel, other: &EtcdClusterModel) -> bool {
+    let recorded = EtcdClusterModel {
+        lost_hosts: one.lost_hosts.clone(),
+        deletion_protection: one.deletion_protection.clone(),
+        on_destroy: one.on_destroy.clone(),
+        timeouts: one.timeouts.clone(),
+        ..other.clone()
+    };
+    recorded == *one
+}
+
+/// The name, which has passed its check in `hosts`.
+pub(super) fn name(key: &str) -> Option<Name> {
+    key.parse().ok()
+}

@@ -1,0 +1,195 @@
+//! From what is written to what it means.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::model::{EtcdCertificatesModel, EtcdClusterModel, members, name};
+use crate::actions::etcd::Certificates;
+use crate::domain::etcd::{
+    Arguments, Desired, Environment, OnDestroy, Place, Ports, Refusal, Subject, Timing, Wish,
+};
+use crate::resources::host::HostModel;
+use crate::resources::hosts::cluster_address;
+use crate::resources::provider::Gap;
+use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::model::format_duration;
+use crate::tfplugin::path::Path;
+use crate::tfplugin::value::Value;
+
+/// What is wished. None while a part of it is not known.
+pub(super) fn desired(model: &EtcdClusterModel) -> Option<Result<Desired, Diagnostics>> {
+    let mut faults = Diagnostics::new();
+    let mut places = BTreeMap::new();
+    model.members.known()?;
+    for (key, member) in members(model) {
+        match place(key, member.host.known()?, &member.address) {
+            Ok(place) => match name(key) {
+                Some(name) => drop(places.insert(name, place)),
+                None => faults.push(no_name(key)),
+            },
+            Err(Gap::Fault(fault)) => faults.push(fault),
+            Err(Gap::Unknown(_)) => return None,
+        }
+    }
+    let mut refused = |refusal: Refusal| faults.push(explain(&refusal));
+    let timing = Timing::new(*model.heartbeat_interval.known()?, *model.election_timeout.known()?);
+    let timing = timing.unwrap_or_else(|fault| {
+        refused(Refusal::Timing(fault));
+        Timing::default()
+    });
+    let arguments = Arguments::new(model.extra_args.known()?.clone());
+    let arguments = arguments.unwrap_or_else(|found| {
+        for (at, fault) in found {
+            refused(Refusal::Argument { subject: Subject::ExtraArgs(at), fault });
+        }
+        Arguments::default()
+    });
+    let environment = Environment::new(model.environment.known()?.clone());
+    let environment = environment.unwrap_or_else(|found| {
+        for (key, fault) in found {
+            refused(Refusal::Argument { subject: Subject::Environment(key), fault });
+        }
+        Environment::default()
+    });
+    let data_dir = match &model.data_dir {
+        Value::Unknown => return None,
+        Value::Known(text) => text.clone(),
+        Value::Null => format!("/var/lib/etcd/{}", model.name.known()?),
+    };
+    if model.wal_dir.is_unknown() {
+        return None;
+    }
+    let auto_compaction = *model.auto_compaction_retention.known()?;
+    let wish = Wish {
+        // All of these have passed their checks.
+        name: model.name.known()?.parse().ok()?,
+        version: model.version.known()?.parse().ok()?,
+        members: places,
+        ports: Ports {
+            client: *model.client_port.known()?,
+            peer: *model.peer_port.known()?,
+            metrics: *model.metrics_port.known()?,
+        },
+        data_dir: data_dir.parse().ok()?,
+        wal_dir: model.wal_dir.known().and_then(|it| it.parse().ok()),
+        timing,
+        quota: *model.quota_backend_bytes.known()?,
+        auto_compaction: (auto_compaction != Duration::ZERO).then_some(auto_compaction),
+        arguments,
+        environment,
+        lost_hosts: model.lost_hosts.known()?.iter().filter_map(|it| name(it)).collect(),
+        is_protected: *model.deletion_protection.known()?,
+        on_destroy: match model.on_destroy.known()?.as_str() {
+            "purge" => OnDestroy::Purge,
+            _ => OnDestroy::Keep,
+        },
+    };
+    Some(match Desired::new(wish) {
+        Ok(desired) if faults.is_empty() => Ok(desired),
+        Ok(_) => Err(faults),
+        Err(refusals) => {
+            faults.extend(refusals.iter().map(explain));
+            Err(faults)
+        }
+    })
+}
+
+/// Where the member of this key is to be.
+pub(super) fn place(key: &str, host: &HostModel, address: &Value<String>) -> Result<Place, Gap> {
+    let at = Path::root("members").key(key);
+    let address = cluster_address(host, address, &at)?;
+    Ok(Place { address, is_local: host.is_local() == Some(true) })
+}
+
+fn no_name(key: &str) -> Diagnostic {
+    let summary = format!("{key:?} is no name of a member");
+    let detail = "A member is named with 1 to 63 letters, digits, `-`, `_` and `.`.";
+    Diagnostic::error(summary, detail).at(Path::root("members").key(key))
+}
+
+/// A refusal as an error at what is at fault.
+pub(super) fn explain(refusal: &Refusal) -> Diagnostic {
+    let diag = Diagnostic::error("The etcd cluster cannot be as it is wished", refusal);
+    match path(&refusal.subject()) {
+        Some(path) => diag.at(path),
+        None => diag,
+    }
+}
+
+/// Where the subject of a refusal is written.
+pub(super) fn path(subject: &Subject) -> Option<Path> {
+    let members = || Path::root("members");
+    Some(match subject {
+        Subject::Cluster => return None,
+        Subject::Version => Path::root("version"),
+        Subject::Members => members(),
+        Subject::Member(name) => members().key(name.as_str()),
+        Subject::Address(name) => members().key(name.as_str()).attribute("address"),
+        Subject::Ports => Path::root("client_port"),
+        Subject::WalDir => Path::root("wal_dir"),
+        Subject::Timing => Path::root("election_timeout"),
+        Subject::Quota => Path::root("quota_backend_bytes"),
+        Subject::ExtraArgs(at) => Path::root("extra_args").index(*at),
+        Subject::Environment(name) => Path::root("environment").key(name),
+        Subject::LostHosts => Path::root("lost_hosts"),
+        Subject::DeletionProtection => Path::root("deletion_protection"),
+    })
+}
+
+/// How certificates are to be made. None while it is not known.
+pub(super) fn certificates(model: &EtcdClusterModel) -> Option<Certificates> {
+    let EtcdCertificatesModel { validity, extra_sans, ca_validity, .. } =
+        model.certificates.known()?;
+    let lifetime = |it: &Value<Duration>| time::Duration::try_from(*it.known()?).ok();
+    Some(Certificates {
+        validity: lifetime(validity)?,
+        ca_validity: lifetime(ca_validity)?,
+        extra_sans: extra_sans.known()?.clone(),
+    })
+}
+
+/// The configuration for the record on the hosts. It has no secret.
+pub(super) fn applied(model: &EtcdClusterModel) -> Map<String, Json> {
+    let duration = |it: &Value<Duration>| it.known().map(|it| format_duration(*it));
+    let member = |(key, it): (&String, &super::model::EtcdMemberModel)| {
+        let host = it.host.known().cloned().unwrap_or_default();
+        let way = json!({
+            "address": host.address.known(), "port": host.port.known(),
+            "user": host.user.known(), "connection": host.connection.known(),
+            "host_key": host.host_key.known(), "transport": host.transport.known(),
+            "root": host.root.known(),
+        });
+        (key.clone(), json!({ "host": way, "address": it.address.known() }))
+    };
+    let certificates = model.certificates.known().cloned().unwrap_or_default();
+    let applied = json!({
+        "version": model.version.known(),
+        "members": members(model).map(member).collect::<Map<_, _>>(),
+        "client_port": model.client_port.known(),
+        "peer_port": model.peer_port.known(),
+        "metrics_port": model.metrics_port.known(),
+        "data_dir": model.data_dir.known(),
+        "wal_dir": model.wal_dir.known(),
+        "heartbeat_interval": duration(&model.heartbeat_interval),
+        "election_timeout": duration(&model.election_timeout),
+        "quota_backend_bytes": model.quota_backend_bytes.known(),
+        "auto_compaction_retention": duration(&model.auto_compaction_retention),
+        "extra_args": model.extra_args.known(),
+        "environment": model.environment.known(),
+        "certificates": {
+            "validity": duration(&certificates.validity),
+            "extra_sans": certificates.extra_sans.known(),
+            "ca_validity": duration(&certificates.ca_validity),
+            "key_algorithm": certificates.key_algorithm.known(),
+        },
+        "lost_hosts": model.lost_hosts.known(),
+        "deletion_protection": model.deletion_protection.known(),
+        "on_destroy": model.on_destroy.known(),
+    });
+    match applied {
+        Json::Object(applied) => applied,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,232 @@
+//! A directory with a configuration, directories that stand for hosts, and the programs of etcd.
+
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::{env, fs};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::engine::Engine;
+
+pub(crate) const VERSION: &str = "3.6.16";
+pub(crate) const NODES: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// All that runs there ends when this is dropped.
+pub(crate) struct Local {
+    engine: Engine,
+    directory: TempDir,
+    programs: PathBuf,
+    /// Of its own for each test.
+    network: u8,
+}
+
+impl Local {
+    /// None: there are no programs, and that is said.
+    pub(crate) fn new(engine: Engine) -> Option<Self> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lab-binaries");
+        let output = Command::new(script)
+            .args(["etcd", VERSION])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("the script can be started");
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(env::var_os("CI").is_none(), "no etcd {VERSION}: {why}");
+            eprintln!("left out: no etcd {VERSION}: {why}");
+            return None;
+        }
+        let programs = String::from_utf8(output.stdout).unwrap().trim().into();
+        let network = if engine == Engine::Terraform { 64 } else { 96 };
+        let at = Self { engine, directory: tempfile::tempdir().unwrap(), programs, network };
+        let agents = at.path("agents");
+        fs::create_dir(&agents).unwrap();
+        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+        let agent = agents.join(format!("ha-agent_linux_{architecture}"));
+        symlink(env!("CARGO_BIN_EXE_ha-agent"), agent).unwrap();
+        let provider = PathBuf::from(env!("CARGO_BIN_EXE_terraform-provider-ha"));
+        let rc = format!(
+            "provider_installation {{\n  dev_overrides {{ \"terraform-ha/ha\" = \"{}\" }}\n  direct {{}}\n}}",
+            provider.parent().unwrap().display()
+        );
+        fs::write(at.path("rc"), rc).unwrap();
+        let block = format!(
+            "terraform {{\n  required_providers {{\n    ha = {{ source = \"terraform-ha/ha\" }}\n  }}\n}}\n\
+             provider \"ha\" {{\n  artifacts = {{ directory = \"{}\" }}\n}}\n",
+            at.programs.display()
+        );
+        fs::write(at.path("provider.tf"), block).unwrap();
+        Some(at)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// What stands for `/` on a host.
+    pub(crate) fn root(&self, node: &str) -> PathBuf {
+        self.path("hosts").join(node)
+    }
+
+    /// One of its own for each test process, below those of other tests.
+    pub(crate) fn address(&self, node: &str) -> String {
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let number = NODES.iter().position(|it| *it == node).unwrap() + 10;
+        format!("127.{}.{low}.{number}", self.network | (high & 31))
+    }
+
+    /// A cluster of these members; `more` are arguments.
+    pub(crate) fn wish(&self, nodes: &[&str], more: &str) {
+        let member = |it: &&str| {
+            let (address, root) = (self.address(it), self.root(it));
+            format!(
+                "    {it} = {{ host = {{ address = \"{address}\", transport = \"local\", root = \"{}\" }} }}\n",
+                root.display()
+            )
+        };
+        let members: String = nodes.iter().map(member).collect();
+        let text = format!(
+            "resource \"ha_etcd_cluster\" \"this\" {{\n  name = \"prod\"\n  version = \"{VERSION}\"\n  {more}\n  \
+             members = {{\n{members}  }}\n}}\n"
+        );
+        fs::write(self.path("main.tf"), text).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        let (verb, rest) = arguments.split_first().unwrap();
+        let mut command = self.engine.command();
+        command.arg(verb).args(["-no-color", "-input=false"]).args(rest);
+        command.current_dir(self.directory.path()).env("TF_CLI_CONFIG_FILE", self.path("rc"));
+        command.env("HA_AGENT_DIRECTORY", self.path("agents"));
+        let output = command.output().unwrap_or_else(|err| self.engine.explain(&err));
+        Run::new(&arguments.join(" "), &output)
+    }
+
+    #[track_caller]
+    pub(crate) fn plan(&self) -> Run {
+        self.run(&["plan"]).succeeds()
+    }
+
+    #[track_caller]
+    pub(crate) fn plan_fails(&self) -> Run {
+        self.run(&["plan"]).fails()
+    }
+
+    /// Applies; what there is then is what was asked for.
+    #[track_caller]
+    pub(crate) fn settle(&self) -> Run {
+        let run = self.run(&["apply", "-auto-approve"]).succeeds();
+        self.plan_is_empty();
+        run
+    }
+
+    #[track_caller]
+    pub(crate) fn plan_is_empty(&self) {
+        let run = self.run(&["plan", "-detailed-exitcode"]);
+        assert_eq!(run.code, Some(0), "the plan is not empty:\n{}", run.text);
+    }
+
+    #[track_caller]
+    pub(crate) fn destroy(&self) -> Run {
+        self.run(&["destroy", "-auto-approve"]).succeeds()
+    }
+
+    #[track_caller]
+    pub(crate) fn destroy_fails(&self) -> Run {
+        self.run(&["destroy", "-auto-approve"]).fails()
+    }
+
+    /// The attributes in the state.
+    pub(crate) fn attributes(&self) -> Value {
+        let text = fs::read(self.path("terraform.tfstate")).unwrap();
+        let state: Value = serde_json::from_slice(&text).unwrap();
+        state["resources"][0]["instances"][0]["attributes"].clone()
+    }
+
+    /// What etcdctl says of a member, with the credentials of that member.
+    #[track_caller]
+    pub(crate) fn etcdctl(&self, node: &str, arguments: &[&str]) -> String {
+        let keys = self.root(node).join("etc/etcd-prod");
+        let output = Command::new(self.programs.join("etcdctl"))
+            .arg(format!("--endpoints=https://{}:2379", self.address(node)))
+            .arg(format!("--cacert={}", keys.join("ca.crt").display()))
+            .arg(format!("--cert={}", keys.join("server.crt").display()))
+            .arg(format!("--key={}", keys.join("server.key").display()))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        text
+    }
+
+    /// Processes of a node whose program has this name.
+    pub(crate) fn processes(&self, node: &str, program: &str) -> Vec<Pid> {
+        let root = format!("{}/", self.root(node).display());
+        let all = processes_of(&root).into_iter();
+        let is_it = |it: &(Pid, String)| {
+            let path = it.1.split(' ').next().unwrap_or_default();
+            path.trim_end_matches('/').rsplit('/').next().is_some_and(|it| it.starts_with(program))
+        };
+        all.filter(is_it).map(|(pid, _)| pid).collect()
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        let hosts = format!("{}/", self.path("hosts").display());
+        for (pid, _) in processes_of(&hosts) {
+            // It may have ended by itself.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+fn processes_of(path: &str) -> Vec<(Pid, String)> {
+    let line = |pid: Pid| {
+        let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', "/ ");
+        line.contains(path).then_some((pid, line))
+    };
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    all.filter_map(|it| line(Pid::from_raw(it.file_name().to_str()?.parse().ok()?)?)).collect()
+}
+
+/// What an engine said and how it ended.
+pub(crate) struct Run {
+    code: Option<i32>,
+    text: String,
+    /// The same without line breaks and frames, which depend on the width.
+    flat: String,
+}
+
+impl Run {
+    fn new(what: &str, output: &Output) -> Self {
+        let [stdout, stderr] =
+            [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
+        let text = format!("{what}\n{stdout}\n{stderr}");
+        let words = text.split_whitespace().filter(|it| !["│", "╷", "╵"].contains(it));
+        let flat = words.collect::<Vec<_>>().join(" ");
+        Self { code: output.status.code(), text, flat }
+    }
+
+    #[track_caller]
+    fn succeeds(self) -> Self {
+        assert_eq!(self.code, Some(0), "it failed:\n{}", self.text);
+        self
+    }
+
+    #[track_caller]
+    fn fails(self) -> Self {
+        assert_eq!(self.code, Some(1), "it did not fail:\n{}", self.text);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn says(self, sentence: &str) -> Self {
+        assert!(self.flat.contains(sentence), "{sentence:?} was not said:\n{}", self.text);
+        self
+    }
+}

@@ -1,0 +1,19 @@
+//! What a user of etcd clusters sees: real Terraform and real OpenTofu, local hosts, and real etcd.
+//!
+//! Without the programs (`scripts/lab-binaries etcd 3.6.16`) the tests are left out with a word about it; where the
+//! environment variable CI is set they fail.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test drives processes, fails by panicking, and says what it leaves out"
+)]
+
+#[path = "../cli/engine.rs"]
+#[allow(dead_code, unused_imports, unused_macros, reason = "shared with the tests of the probe")]
+mod engine;
+mod local;
+
+mod lifecycle;
