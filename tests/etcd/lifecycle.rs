@@ -39,7 +39,9 @@ fn a_cluster_comes_up_changes_is_repaired_and_goes(on: &Local) {
     on.plan().says("start the first members a, b, c");
     on.settle();
     on.etcdctl("a", &["put", "fruit", "apple"]);
-    ABC.iter().for_each(|it| holds_the_fruit(on, it));
+    for node in ABC {
+        holds_the_fruit(on, node);
+    }
     let state = on.attributes();
     assert_eq!(state["endpoints"].as_array().unwrap().len(), 3);
     assert_eq!(state["access"]["id"], state["id"]);
@@ -92,7 +94,9 @@ fn a_cluster_grows_and_shrinks(on: &Local) {
     on.wish(&ABC, "deletion_protection = false");
     on.plan().says("add b as a learner").says("give c a vote");
     on.settle();
-    ABC.iter().for_each(|it| holds_the_fruit(on, it));
+    for node in ABC {
+        holds_the_fruit(on, node);
+    }
     assert_eq!(on.etcdctl("c", &["member", "list"]).lines().count(), 3);
 
     on.wish(&["c"], "deletion_protection = false");
