@@ -6,7 +6,9 @@
     reason = "a test drives processes, and fails by panicking"
 )]
 
-use std::os::unix::fs::symlink;
+#[path = "support/agents.rs"]
+mod agents;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,18 +24,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use crate::agents::agents_made_of;
+
 fn hosts(caller: &str) -> Arc<Hosts> {
     Arc::new(Hosts::new(caller.to_owned(), Some(agents_made_of(env!("CARGO_BIN_EXE_ha-agent")))))
 }
 
 /// A directory with this program as the agent for this machine.
-fn agents_made_of(program: &str) -> PathBuf {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-    let directory = tempfile::tempdir().unwrap().keep();
-    symlink(program, directory.join(format!("ha-agent_linux_{architecture}"))).unwrap();
-    directory
-}
-
 fn target(root: &Path) -> Target {
     Target { name: "a".parse().unwrap(), way: Way::Local { root: root.to_owned() } }
 }

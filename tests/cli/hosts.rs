@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use crate::agents::agents_made_of;
 use crate::engine::Engine;
 use crate::processes::{Running, until};
 use crate::trial::{FIRST, Trial, Wish};
@@ -42,10 +43,7 @@ struct Local {
 
 impl Local {
     fn new(engine: Engine) -> Self {
-        let agents = tempfile::tempdir().unwrap().keep();
-        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-        let agent = agents.join(format!("ha-agent_linux_{architecture}"));
-        symlink(env!("CARGO_BIN_EXE_ha-agent"), agent).unwrap();
+        let agents = agents_made_of(env!("CARGO_BIN_EXE_ha-agent"));
         Self { trial: Trial::new(engine, "", agents, None) }
     }
 
