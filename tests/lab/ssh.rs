@@ -43,6 +43,7 @@ fn connection(lab: &Lab) -> Connection {
         sudo_password: None,
         bastions: Vec::new(),
         connect_timeout: Duration::from_secs(10),
+        boot_wait: Duration::ZERO,
     }
 }
 
