@@ -31,7 +31,7 @@ mod run;
 mod turns;
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -221,6 +221,17 @@ impl<'a> Bench<'a> {
             ],
         )?;
         rows.push(Row::ms("call: put, changed", Aim::AtMost(2.0), ours, theirs));
+
+        // The disk of the hosts is that of this machine, so this is what each write-through costs there.
+        let mut journal = File::create(self.lab.directory().join("journal"))?;
+        let mut append = || {
+            timed(|| {
+                journal.write_all(&[b'x'; 200])?;
+                Ok(journal.sync_all()?)
+            })
+        };
+        let [alone] = turns(CALLS, [&mut append])?;
+        rows.push(Row::ms("the disk alone: 200 bytes, fsync", Aim::None, alone, Vec::new()));
         Ok(rows)
     }
 
