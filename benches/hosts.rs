@@ -275,14 +275,14 @@ impl<'a> Bench<'a> {
         // What was written before would be written through at the expense of whoever comes next.
         let settle = || program::run("sync", &[]).map(drop);
 
-        let same = OpenSsh::new(self.lab, HOSTS, Some("aes256-gcm@openssh.com"));
+        let aes = OpenSsh::new(self.lab, HOSTS, Some("aes256-gcm@openssh.com"));
         let upload = |by: &OpenSsh<'_>, and: &str| {
             by.run(0, &format!("rm -f {UPLOADED}"), None)?;
             settle()?;
             timed(|| by.run(0, &format!("cat >{UPLOADED}{and}"), Some(&file)))
         };
-        let durably = format!(" && sha256sum {UPLOADED} && sync {UPLOADED}");
-        let [ours, cat, same_cipher, durable] = turns(
+        let verify = format!(" && sha256sum {UPLOADED} && sync {UPLOADED}");
+        let [ours, cat, cat_aes, verified] = turns(
             UPLOADS,
             [
                 &mut || {
@@ -291,8 +291,8 @@ impl<'a> Bench<'a> {
                     timed(|| self.install(&locked, &digest, &file))
                 },
                 &mut || upload(&self.peer, ""),
-                &mut || upload(&same, ""),
-                &mut || upload(&same, &durably),
+                &mut || upload(&aes, ""),
+                &mut || upload(&aes, &verify),
             ],
         )?;
         let size = fs::metadata(&self.agent)?.len();
@@ -305,12 +305,12 @@ impl<'a> Bench<'a> {
         };
         Ok(vec![
             Row::ms("100 MB, beside `cat`", Aim::TimesPeer(1.2), ours.clone(), cat),
-            Row::ms("100 MB, beside `cat` with AES", Aim::None, ours.clone(), same_cipher),
+            Row::ms("100 MB, beside `cat` with AES", Aim::None, ours.clone(), cat_aes),
             Row::ms(
                 "100 MB, beside `cat`, `sha256sum` and `sync` with AES",
                 Aim::None,
                 ours,
-                durable,
+                verified,
             ),
             Row {
                 aim: Aim::AtMost(10.0),
