@@ -140,16 +140,6 @@ impl Bind {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
-    pub(crate) fn wait_until(&self, what: &str, condition: impl Fn() -> bool) {
-        let began = Instant::now();
-        while !condition() {
-            if LIMIT < began.elapsed() {
-                panic!("{what}: still not after {LIMIT:?}:\n{}", self.log());
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
     pub(crate) fn ask(&self, name: &str, ty: &str) -> Result<Answer, Fault> {
         let question = Question { name: whole(name), ty: ty.parse().unwrap() };
         let by = tokio::time::Instant::now() + Duration::from_secs(2);
