@@ -16,6 +16,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
+use agents::agents_made_of;
 use tempfile::TempDir;
 use terraform_provider_ha::domain::pki::{Certificate, Profile, Reason, Usage, due};
 use terraform_provider_ha::host::fake::FakeHost;
@@ -23,8 +24,6 @@ use terraform_provider_ha::host::messages::key::Kind;
 use terraform_provider_ha::host::messages::{FactsRequest, SignRequest, Subject};
 use terraform_provider_ha::host::{File, Host, HostError, Hosts, Locked, Patience, Target, Way};
 use time::{Duration, OffsetDateTime};
-
-use crate::agents::agents_made_of;
 
 const AUTHORITY: &str = "/pki/ca";
 const NAMES: [&str; 3] = ["etcd-a.example.test", "10.0.0.1", "fd00::1"];
@@ -324,7 +323,7 @@ async fn an_authority_is_copied_by_read_and_put_and_signs_elsewhere() {
 /// What tests of planners with their actions rely on.
 #[tokio::test]
 async fn a_host_in_memory_makes_the_same() {
-    let hosts = Hosts::new("anna@desk".to_owned(), Some("none".into()));
+    let hosts = Hosts::new("anna@desk".to_owned(), None);
     let target = Target { name: "a".parse().unwrap(), way: Way::Fake(FakeHost::new("a")) };
     let host = hosts.connect(&target, Patience::Once).await.unwrap();
     let locked = host.lock("etcd", 0).await.unwrap();

@@ -9,11 +9,12 @@
 #[path = "support/agents.rs"]
 mod agents;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use agents::agents_made_of;
 use rustix::process::{Pid, Signal, kill_process};
 use terraform_provider_ha::host::messages::file::Kind;
 use terraform_provider_ha::host::messages::{FactsRequest, Record};
@@ -24,13 +25,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-use crate::agents::agents_made_of;
-
 fn hosts(caller: &str) -> Arc<Hosts> {
     Arc::new(Hosts::new(caller.to_owned(), Some(agents_made_of(env!("CARGO_BIN_EXE_ha-agent")))))
 }
 
-/// A directory with this program as the agent for this machine.
 fn target(root: &Path) -> Target {
     Target { name: "a".parse().unwrap(), way: Way::Local { root: root.to_owned() } }
 }

@@ -330,14 +330,15 @@ async fn echo(
     }));
     let mut answers = agent.client.forward(iter(messages)).await?.into_inner();
     let mut echoed = Vec::new();
-    let mut opened = 0;
+    let (mut opened, mut ended) = (0, 0);
     while let Some(answer) = timeout(LONG, answers.message()).await.unwrap()? {
         match answer.message.unwrap() {
             forward_reply::Message::Opened(_) => opened += 1,
             forward_reply::Message::Data(data) => echoed.extend_from_slice(&data),
+            forward_reply::Message::Ended(_) => ended += 1,
         }
     }
-    assert_eq!(opened, 1);
+    assert_eq!((opened, ended), (1, 1));
     Ok(echoed)
 }
 

@@ -1,9 +1,9 @@
-//! A directory with one agent, as a provider looks for it.
+//! Agents for this machine, of a program that was built with the tests.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-/// `program` is the agent for this machine.
+/// A directory with this program as the agent for this machine.
 pub(crate) fn agents_made_of(program: &str) -> PathBuf {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
     let directory = tempfile::tempdir().unwrap().keep();

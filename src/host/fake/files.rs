@@ -18,7 +18,6 @@ impl State {
         self.files.insert(path, entry).is_none_or(|it| it.mode != mode)
     }
 
-    #[expect(clippy::result_large_err, reason = "it is what a call returns")]
     pub(super) fn remove(&mut self, path: &str, tree: bool) -> Result<bool, Status> {
         let below = format!("{path}/");
         if !tree && self.files.keys().any(|it| it.starts_with(&below)) {
@@ -43,4 +42,13 @@ impl State {
         let path = if is_there { goal } else { String::new() };
         MoveAsideReply { changed, path: path.into() }
     }
+}
+
+/// As a line of the transcript has it.
+pub(super) fn owner(user: &str, group: &str) -> String {
+    if user.is_empty() && group.is_empty() { String::new() } else { format!(" {user}:{group}") }
+}
+
+pub(super) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
