@@ -80,11 +80,12 @@ fn no_secret_is_left_anywhere() {
         assert!(place.exists(), "{}", place.display());
         assert_eq!(holders(&place, &secrets), [""; 0]);
     }
-    let plan = Command::new("unzip").arg("-p").arg(on.trial.at.path("plan.out")).output().unwrap();
-    assert!(plan.status.success());
-    let plan = String::from_utf8_lossy(&plan.stdout);
+    let contents =
+        Command::new("unzip").arg("-p").arg(on.trial.at.path("plan.out")).output().unwrap();
+    assert!(contents.status.success());
+    let contents = String::from_utf8_lossy(&contents.stdout);
     for (number, secret) in secrets.iter().enumerate() {
-        assert!(!plan.contains(secret), "the plan has secret {number}");
+        assert!(!contents.contains(secret), "the plan has secret {number}");
         for node in 0..NODES.len() {
             let journal = on.lab.ssh(node, "journalctl -o export; cat /var/lib/ha-agent/journal/*");
             assert!(!journal.contains(secret), "a journal has secret {number}");
