@@ -8,7 +8,7 @@ help:
 
 ## make test    everything that must pass before a merge; sets up what it needs
 test:
-	@scripts/stages setup fmt shell clippy deny advisories build agents tfplugindocs nextest doctest go-plugin terraform tofu
+	@scripts/stages setup fmt shell clippy deny advisories build agents tfplugindocs nextest lab doctest go-plugin terraform tofu
 
 ## make check   the quick part of it, for while you work
 check:

@@ -7,7 +7,8 @@
 //! stands in their place: as a launcher it starts the real one and notes what the kernel says of it.
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a program of its own")]
 
-use std::error::Error;
+mod report;
+
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -20,7 +21,7 @@ use std::{env, thread};
 use nix::sys::resource::{UsageWho, getrusage};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
 
-type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+use self::report::{Result, done, median, megabytes, memory, report, verdict};
 
 /// For the launcher: the provider to start, and the file for what it used.
 const PROVIDER: &str = "BENCH_PROVIDER";
@@ -32,10 +33,6 @@ const COOKIE_VALUE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d
 const STARTS: usize = 30;
 const ROUNDS: usize = 3;
 const ITEMS: usize = 1000;
-
-const REPORT: &str = "docs/benchmarks.md";
-const BEGIN: &str = "<!-- plugin: written by `cargo bench --bench plugin` -->";
-const END: &str = "<!-- plugin: end -->";
 
 fn main() -> ExitCode {
     let outcome = match (env::var_os(PROVIDER), env::var_os(RECORD)) {
@@ -101,7 +98,7 @@ fn compare() -> Result<()> {
     let [ours, peer] = &sides;
     let table = table(&bench.engine_version()?, ours, peer)?;
     eprintln!("{table}");
-    report(&bench.root.join(REPORT), &table)
+    report("plugin", &table)
 }
 
 /// One of the two providers, and all that was measured of it.
@@ -206,7 +203,7 @@ impl Bench {
         if !line.starts_with("1|6|") {
             return Err(format!("{}: no handshake but {line:?}", provider.display()).into());
         }
-        Ok((took, resident(&status?)?))
+        Ok((took, memory(&status?, "VmRSS")?))
     }
 
     /// Puts this program in the provider's place of a mirror, for the engine to find.
@@ -295,32 +292,6 @@ impl Drop for Bench {
     }
 }
 
-/// Runs a command that must succeed.
-fn done(command: &mut Command) -> Result<()> {
-    let output = command.output().map_err(|err| format!("{command:?}: {err}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = [output.stdout, output.stderr].concat();
-    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&text)).into())
-}
-
-fn resident(status: &str) -> Result<f64> {
-    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    megabytes(line.trim().trim_end_matches(" kB"))
-}
-
-/// The kernel counts in units of 1024 bytes.
-fn megabytes(kibibytes: &str) -> Result<f64> {
-    Ok(kibibytes.parse::<f64>()? * 1024.0 / 1e6)
-}
-
-fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 /// What a figure of ours has to be: so much at most, or so large a part of the peer's at most.
 #[derive(Clone, Copy)]
 enum Aim {
@@ -362,23 +333,4 @@ fn table(engine: &str, ours: &Side, peer: &Side) -> Result<String> {
         row(&format!("{name}: memory at most"), "MB", Aim::None, &figures(|it| it.memory))?;
     }
     Ok(text)
-}
-
-fn verdict(met: bool) -> &'static str {
-    if met { "yes" } else { "**no**" }
-}
-
-/// Replaces what an earlier run wrote, and nothing else.
-fn report(path: &Path, table: &str) -> Result<()> {
-    let old = fs::read_to_string(path).unwrap_or_else(|_| {
-        format!("# Benchmarks\n\n## The plugin library beside the Go plugin framework\n\n{BEGIN}\n{END}\n")
-    });
-    let (Some(begin), Some(end)) = (old.find(BEGIN), old.find(END)) else {
-        return Err(format!("{}: the markers of this table are missing", path.display()).into());
-    };
-    let (before, after) = (&old[..begin + BEGIN.len()], &old[end..]);
-    if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir)?;
-    }
-    Ok(fs::write(path, format!("{before}\n{table}{after}"))?)
 }

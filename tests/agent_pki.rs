@@ -7,12 +7,16 @@
     reason = "a test drives processes, fails by panicking, and says what it left out"
 )]
 
+#[path = "support/agents.rs"]
+mod agents;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
+use agents::agents_made_of;
 use tempfile::TempDir;
 use terraform_provider_ha::domain::pki::{Certificate, Profile, Reason, Usage, due};
 use terraform_provider_ha::host::fake::FakeHost;
@@ -63,7 +67,7 @@ impl Lab {
 }
 
 async fn lock(root: &Path) -> Locked {
-    let agent = env!("CARGO_BIN_EXE_ha-agent").into();
+    let agent = Some(agents_made_of(env!("CARGO_BIN_EXE_ha-agent")));
     let hosts = Hosts::new("anna@desk".to_owned(), agent);
     let way = Way::Local { root: root.to_owned() };
     let target = Target { name: "a".parse().unwrap(), way };
@@ -319,7 +323,7 @@ async fn an_authority_is_copied_by_read_and_put_and_signs_elsewhere() {
 /// What tests of planners with their actions rely on.
 #[tokio::test]
 async fn a_host_in_memory_makes_the_same() {
-    let hosts = Hosts::new("anna@desk".to_owned(), "none".into());
+    let hosts = Hosts::new("anna@desk".to_owned(), None);
     let target = Target { name: "a".parse().unwrap(), way: Way::Fake(FakeHost::new("a")) };
     let host = hosts.connect(&target, Patience::Once).await.unwrap();
     let locked = host.lock("etcd", 0).await.unwrap();

@@ -6,12 +6,15 @@
     reason = "a test drives processes, and fails by panicking"
 )]
 
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+#[path = "support/agents.rs"]
+mod agents;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use agents::agents_made_of;
 use rustix::process::{Pid, Signal, kill_process};
 use terraform_provider_ha::host::messages::file::Kind;
 use terraform_provider_ha::host::messages::{FactsRequest, Record};
@@ -24,14 +27,6 @@ use tokio::time::timeout;
 
 fn hosts(caller: &str) -> Arc<Hosts> {
     Arc::new(Hosts::new(caller.to_owned(), Some(agents_made_of(env!("CARGO_BIN_EXE_ha-agent")))))
-}
-
-/// A directory with this program as the agent for this machine.
-fn agents_made_of(program: &str) -> PathBuf {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-    let directory = tempfile::tempdir().unwrap().keep();
-    symlink(program, directory.join(format!("ha-agent_linux_{architecture}"))).unwrap();
-    directory
 }
 
 fn target(root: &Path) -> Target {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::Stopped;
@@ -15,6 +15,10 @@ use crate::host::{Host, HostError, Hosts, Lease, Locked, Patience, Target};
 
 /// A host that did not answer is not tried again for so long: each try takes seconds, and each look would wait for it.
 const LET_BE: Duration = Duration::from_secs(10);
+
+/// How often a look that was cut off is repeated. A connection that broke may take a moment until it counts as closed.
+const LOOKS_AGAIN: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Hosts by the keys that the user gave them.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub struct Fleet {
 #[derive(Debug)]
 struct Member {
     lease: Lease,
+    /// It answered the last time. So when it is lost it is waited for, as long as its connection says: it may be rebooting.
+    is_expected: bool,
     /// Since when it has not answered, and how that was put.
     silent: Option<(Instant, String)>,
 }
@@ -38,7 +44,7 @@ impl Fleet {
     pub fn new(hosts: Arc<Hosts>, targets: BTreeMap<String, Target>, lock: &str) -> Self {
         let member = |target| {
             let lease = Lease::new(Arc::clone(&hosts), target, lock.to_owned());
-            Member { lease, silent: None }
+            Member { lease, is_expected: false, silent: None }
         };
         let members = targets.into_iter().map(|(key, target)| (key, member(target))).collect();
         Self { hosts, members }
@@ -72,17 +78,30 @@ impl Fleet {
         Err(Stopped::Locked(taken))
     }
 
-    /// Asks all hosts at the same time, each under the lock of this run.
+    /// Asks all hosts at the same time, each under the lock of this run, for a look: what was cut off is asked again. A host
+    /// that answered before and is lost is waited for, as long as its connection says: it may be rebooting.
     pub async fn each<T, F, A>(&mut self, ask: F) -> Answers<T>
     where
         F: Fn(String, Locked) -> A,
         A: Future<Output = Result<T, HostError>>,
     {
-        let all = self.members.keys().cloned().collect();
-        self.some(&all, ask).await
+        let ask = &ask;
+        let asked = self.members.iter_mut().map(async |(key, member)| {
+            let mut answer = member.ask(key, ask).await;
+            for _ in 0..LOOKS_AGAIN {
+                if !member.is_expected || !answer.as_ref().is_err_and(HostError::is_transient) {
+                    break;
+                }
+                sleep(PAUSE).await;
+                answer = member.ask(key, ask).await;
+            }
+            (key.clone(), answer)
+        });
+        join_all(asked).await.into_iter().collect()
     }
 
-    /// Asks some of the hosts at the same time, each under the lock of this run. Keys that are no hosts are passed over.
+    /// Asks some of the hosts at the same time, each under the lock of this run, and each once: it may change something.
+    /// Keys that are no hosts are passed over.
     pub async fn some<T, F, A>(&mut self, keys: &BTreeSet<String>, ask: F) -> Answers<T>
     where
         F: Fn(String, Locked) -> A,
@@ -90,13 +109,7 @@ impl Fleet {
     {
         let ask = &ask;
         let chosen = self.members.iter_mut().filter(|(key, _)| keys.contains(*key));
-        let asked = chosen.map(async |(key, member)| {
-            let answer = match member.locked(Patience::Once).await {
-                Ok(host) => ask(key.clone(), host).await,
-                Err(error) => Err(error),
-            };
-            (key.clone(), answer)
-        });
+        let asked = chosen.map(async |(key, member)| (key.clone(), member.ask(key, ask).await));
         join_all(asked).await.into_iter().collect()
     }
 
@@ -130,6 +143,22 @@ impl Fleet {
 }
 
 impl Member {
+    fn patience(&self) -> Patience {
+        if !self.is_expected {
+            return Patience::Once;
+        }
+        Patience::Boot(Instant::now() + self.lease.target().boot_wait())
+    }
+
+    async fn ask<T, F, A>(&mut self, key: &str, ask: &F) -> Result<T, HostError>
+    where
+        F: Fn(String, Locked) -> A,
+        A: Future<Output = Result<T, HostError>>,
+    {
+        let host = self.locked(self.patience()).await?;
+        ask(key.to_owned(), host).await
+    }
+
     async fn locked(&mut self, patience: Patience) -> Result<Locked, HostError> {
         if patience == Patience::Once
             && let Some((since, reason)) = &self.silent
@@ -139,6 +168,7 @@ impl Member {
             return Err(HostError::Unreachable { host, source: reason.clone().into() });
         }
         let locked = self.lease.locked(patience).await;
+        self.is_expected = locked.is_ok();
         self.silent = match &locked {
             Err(error @ HostError::Unreachable { .. }) => Some((Instant::now(), chain(error))),
             _ => None,

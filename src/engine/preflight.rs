@@ -1,9 +1,12 @@
 //! Whether hosts are fit for what is to be put on them: asked before the first change, so that a refusal leaves nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::future::Future;
 
-use crate::host::Facts;
+use super::{Fleet, Stopped};
+use crate::host::messages::FactsRequest;
+use crate::host::{Facts, HostError, Locked};
 
 /// More would make certificates of one host invalid on another. Chrony and timesyncd keep within milliseconds.
 const MOST_SKEW: i128 = 5_000_000_000;
@@ -78,8 +81,46 @@ impl fmt::Display for Skew {
     }
 }
 
+impl Fleet {
+    /// Judges some of the hosts, each by what it is to offer, which may follow from what is there already. Those that do
+    /// not answer are for the planner to judge.
+    ///
+    /// # Errors
+    /// [`Stopped::Unfit`] names every host that is not fit; [`Stopped::Unseen`] one that cannot tell.
+    pub async fn preflight<F, A>(
+        &mut self,
+        keys: &BTreeSet<String>,
+        needs: F,
+    ) -> Result<(), Stopped>
+    where
+        F: Fn(String, Locked) -> A,
+        A: Future<Output = Result<Needs, HostError>>,
+    {
+        let needs = &needs;
+        let asked = self.some(keys, async |key, host| {
+            let needs = needs(key, host.clone()).await?;
+            let request = FactsRequest {
+                disks: needs.space.iter().map(|(path, _)| path.clone().into()).collect(),
+                listeners: !needs.ports.is_empty(),
+                ..FactsRequest::default()
+            };
+            Ok((host.facts(request).await?, needs))
+        });
+        let mut seen = BTreeMap::new();
+        for (key, answer) in asked.await {
+            match answer {
+                Ok(answer) => drop(seen.insert(key, answer)),
+                Err(error @ HostError::Failed { .. }) => return Err(Stopped::Unseen(error)),
+                Err(_) => {}
+            }
+        }
+        let found = unfit(&seen);
+        if found.is_empty() { Ok(()) } else { Err(Stopped::Unfit(found)) }
+    }
+}
+
 /// Everything that is not as it must be, host by host. Hosts that were not seen are not judged.
-pub fn unfit(hosts: &BTreeMap<String, (&Facts, Needs)>) -> Vec<(String, Unfit)> {
+pub fn unfit(hosts: &BTreeMap<String, (Facts, Needs)>) -> Vec<(String, Unfit)> {
     let mut machines = BTreeMap::new();
     let mut found = Vec::new();
     for (key, (facts, needs)) in hosts {
@@ -149,8 +190,8 @@ mod tests {
         let facts = Facts::new(facts.clone(), ahead);
         let other = Facts::new(host("m0"), 0);
         let hosts = BTreeMap::from([
-            ("a".to_owned(), (&other, Needs::default())),
-            ("b".to_owned(), (&facts, needs.clone())),
+            ("a".to_owned(), (other, Needs::default())),
+            ("b".to_owned(), (facts, needs.clone())),
         ]);
         let found: Vec<_> =
             unfit(&hosts).into_iter().map(|(key, it)| format!("{key}: {it}")).collect();

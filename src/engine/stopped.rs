@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use super::preflight::Unfit;
 use crate::domain::Kind;
 use crate::host::HostError;
 
@@ -14,6 +15,9 @@ pub enum Stopped {
     /// Another run is at work on one of the hosts, or has been since this one began.
     #[error("another run is at work")]
     Locked(#[source] HostError),
+    /// Hosts are not fit for it, each with a reason. Nothing was changed.
+    #[error("{}", told(.0))]
+    Unfit(Vec<(String, Unfit)>),
     /// A step failed, or could not be made to run.
     #[error("cannot {step}")]
     Host {
@@ -55,6 +59,11 @@ pub enum Stopped {
     },
 }
 
+fn told(unfit: &[(String, Unfit)]) -> String {
+    let told: Vec<_> = unfit.iter().map(|(key, it)| format!("{key} is not fit: {it}")).collect();
+    told.join("; ")
+}
+
 fn how_often(times: usize) -> String {
     if times == 1 { String::new() } else { format!(" {times} times") }
 }
@@ -88,6 +97,14 @@ mod tests {
         check(
             &Stopped::Refused(io::Error::other("1 of 3 members is healthy, 2 are needed").into()),
             &["it is not safe to go on", "1 of 3 members is healthy, 2 are needed"],
+        );
+        check(
+            &Stopped::Unfit(vec![
+                ("a".to_owned(), Unfit::NoMachine),
+                ("b".to_owned(), Unfit::SameMachine("a".to_owned())),
+            ]),
+            &["a is not fit: it has no machine-id: run systemd-machine-id-setup there; \
+               b is not fit: it is the same machine as a, by its machine-id"],
         );
         check(
             &Stopped::Host { step: step(), source: unreachable() },

@@ -25,6 +25,9 @@ pub fn explain(summary: &str, stopped: &Stopped, saved: &str) -> Diagnostic {
     let diag = Diagnostic::error(summary, stopped);
     match stopped {
         Stopped::Refused(_) => diag.hint(saved),
+        Stopped::Unfit(_) => {
+            diag.hint("Nothing was changed. Mend what is said above, and apply again.")
+        }
         Stopped::Locked(_) => diag.hint(
             "Wait until the other run has ended, then apply again. A run whose process is gone frees its lock within 30 s.",
         ),
@@ -60,6 +63,11 @@ mod tests {
             assert!(diag.detail().ends_with(hint), "{}", diag.detail());
         };
         check(&Stopped::Refused("two of three are down".into()), "The state has it all.");
+        let unfit = vec![("b".to_owned(), crate::engine::preflight::Unfit::NotRoot)];
+        check(
+            &Stopped::Unfit(unfit),
+            "Nothing was changed. Mend what is said above, and apply again.",
+        );
         check(&Stopped::Locked(lost()), "frees its lock within 30 s.");
         check(&Stopped::Unseen(lost()), "Mend what is said above, and apply again.");
         check(&Stopped::Host { step: step(), source: lost() }, "and apply again.");

@@ -157,7 +157,7 @@ async fn facts_come_in_one_message_and_absence_is_proven() {
     fs::write(root.path().join("a"), "abc").unwrap();
     symlink("loop", root.path().join("loop")).unwrap();
     let request = FactsRequest {
-        disks: vec![b"/".to_vec().into(), b"/none".to_vec().into()],
+        disks: vec![b"/".to_vec().into(), b"/none/at/all".to_vec().into(), b"none".to_vec().into()],
         units: vec!["etcd.service".to_owned()],
         files: [b"/a".as_slice(), b"/none/b", b"/loop/x", b"relative"]
             .map(|it| it.to_vec().into())
@@ -170,7 +170,8 @@ async fn facts_come_in_one_message_and_absence_is_proven() {
     assert!(facts.clock > 0 && !facts.boot_id.is_empty() && !facts.addresses.is_empty());
     assert!(!facts.systemd && facts.units[0].load == "not-found");
     assert!(facts.disks[0].total > 0 && facts.disks[0].error.is_empty());
-    assert!(!facts.disks[1].error.is_empty());
+    assert_eq!(facts.disks[1].total, facts.disks[0].total);
+    assert!(!facts.disks[2].error.is_empty());
     let kinds: Vec<_> = facts.files.iter().map(File::kind).collect();
     assert_eq!(kinds, [Kind::Regular, Kind::Absent, Kind::Unseen, Kind::Unseen]);
     assert_eq!(facts.files[0].size, 3);
@@ -329,14 +330,15 @@ async fn echo(
     }));
     let mut answers = agent.client.forward(iter(messages)).await?.into_inner();
     let mut echoed = Vec::new();
-    let mut opened = 0;
+    let (mut opened, mut ended) = (0, 0);
     while let Some(answer) = timeout(LONG, answers.message()).await.unwrap()? {
         match answer.message.unwrap() {
             forward_reply::Message::Opened(_) => opened += 1,
             forward_reply::Message::Data(data) => echoed.extend_from_slice(&data),
+            forward_reply::Message::Ended(_) => ended += 1,
         }
     }
-    assert_eq!(opened, 1);
+    assert_eq!((opened, ended), (1, 1));
     Ok(echoed)
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use crate::agents::agents_made_of;
 use crate::engine::Engine;
 use crate::processes::{Running, until};
 use crate::trial::{FIRST, Trial, Wish};
@@ -42,10 +43,7 @@ struct Local {
 
 impl Local {
     fn new(engine: Engine) -> Self {
-        let agents = tempfile::tempdir().unwrap().keep();
-        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-        let agent = agents.join(format!("ha-agent_linux_{architecture}"));
-        symlink(env!("CARGO_BIN_EXE_ha-agent"), agent).unwrap();
+        let agents = agents_made_of(env!("CARGO_BIN_EXE_ha-agent"));
         Self { trial: Trial::new(engine, "", agents, None) }
     }
 
@@ -73,20 +71,6 @@ impl Local {
         self.trial.wish(wish, &nodes);
     }
 
-    /// What the service of a node says.
-    fn said(&self, node: &str) -> Option<String> {
-        let mut text = String::new();
-        let mut stream = TcpStream::connect((Self::address(node), 7070)).ok()?;
-        stream.read_to_string(&mut text).ok()?;
-        Some(text.trim_end().to_owned())
-    }
-
-    fn all_say(&self, expected: Option<&str>) {
-        for node in NODES {
-            assert_eq!(self.said(node).as_deref(), expected, "{node}");
-        }
-    }
-
     /// Processes of a node whose command line has this word.
     fn processes(&self, node: &str, word: &str) -> Vec<Pid> {
         let root = self.root(node).display().to_string();
@@ -105,6 +89,20 @@ impl Local {
         let others = self.processes(node, "ha-agent");
         all.retain(|it| !others.contains(it));
         all
+    }
+}
+
+/// What the service of a node says.
+fn said(node: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut stream = TcpStream::connect((Local::address(node), 7070)).ok()?;
+    stream.read_to_string(&mut text).ok()?;
+    Some(text.trim_end().to_owned())
+}
+
+fn all_say(expected: Option<&str>) {
+    for node in NODES {
+        assert_eq!(said(node).as_deref(), expected, "{node}");
     }
 }
 
@@ -142,47 +140,47 @@ fn a_service_comes_up_changes_breaks_is_repaired_and_goes(on: &Local) {
     on.wish(FIRST, &["a", "b"]);
     at.plan().run.says("start the service on a");
     at.settle();
-    assert_eq!(on.said("a").as_deref(), Some("1 good morning"));
-    assert_eq!(on.said("c"), None);
+    assert_eq!(said("a").as_deref(), Some("1 good morning"));
+    assert_eq!(said("c"), None);
 
     // A third joins; the message changes online.
     let pids = on.programs("a");
     on.wish(Wish { message: "good evening", ..FIRST }, &NODES);
     at.settle();
-    on.all_say(Some("1 good evening"));
+    all_say(Some("1 good evening"));
     assert_eq!(on.programs("a"), pids);
 
     // Another version restarts one after the other.
     on.wish(Wish { version: "2", message: "good evening" }, &NODES);
     at.settle();
-    on.all_say(Some("2 good evening"));
+    all_say(Some("2 good evening"));
     assert_ne!(on.programs("a"), pids);
 
     // Broken behind its back: the plan says what, an apply mends it.
     for pid in on.processes("a", "supervise") {
         kill_process(pid, Signal::KILL).unwrap();
     }
-    until("the end of the service", || on.said("a").is_none().then_some(()));
+    until("the end of the service", || said("a").is_none().then_some(()));
     fs::write(on.root("b").join("etc/trial-hello/message"), "nonsense").unwrap();
     at.plan().run.says("a: the service does not run").says("b: the message was edited");
     at.settle();
-    on.all_say(Some("2 good evening"));
+    all_say(Some("2 good evening"));
 
     // What crashes comes back by itself.
     let crashed = on.programs("c");
     kill_process(crashed[0], Signal::KILL).unwrap();
     until("a restart", || {
         let programs = on.programs("c");
-        (!programs.is_empty() && programs != crashed && on.said("c").is_some()).then_some(())
+        (!programs.is_empty() && programs != crashed && said("c").is_some()).then_some(())
     });
     at.plan_is_empty();
 
     // One leaves, then all go.
     on.wish(Wish { version: "2", message: "good evening" }, &["a", "c"]);
     at.settle();
-    assert_eq!(on.said("b"), None);
+    assert_eq!(said("b"), None);
     at.destroy();
-    on.all_say(None);
+    all_say(None);
     for node in NODES {
         assert!(on.processes(node, "").is_empty(), "{node}");
         assert!(!has_part(&on.root(node)));
@@ -193,7 +191,7 @@ fn a_service_comes_up_changes_breaks_is_repaired_and_goes(on: &Local) {
 fn amid_a_create(on: &Local) -> Running {
     on.wish(FIRST, &NODES);
     let running = Running::new(on.trial.at.spawn_apply(|_| ()));
-    until("the first node", || on.said("a"));
+    until("the first node", || said("a"));
     running
 }
 
@@ -210,7 +208,7 @@ fn a_create_that_is_killed_is_continued(on: &Local) {
     on.trial.at.run(&["force-unlock", "-force", "x"]);
     fs::remove_file(on.trial.at.path(".terraform.tfstate.lock.info")).ok();
     on.trial.at.settle();
-    on.all_say(Some("1 good morning"));
+    all_say(Some("1 good morning"));
     on.trial.at.destroy();
 }
 
@@ -220,7 +218,7 @@ fn an_interrupted_update_keeps_what_is_true(on: &Local) {
     at.settle();
     on.wish(Wish { version: "2", ..FIRST }, &NODES);
     let running = Running::new(at.spawn_apply(|_| ()));
-    until("the second node", || on.said("b"));
+    until("the second node", || said("b"));
     kill_process_group(pid(&running), Signal::INT).unwrap();
     let output = running.end();
     let run = Run::new("apply", &output);
@@ -229,7 +227,7 @@ fn an_interrupted_update_keeps_what_is_true(on: &Local) {
     }
     assert!(on.trial.attributes()["nodes"].get("a").is_some());
     at.settle();
-    on.all_say(Some("2 good morning"));
+    all_say(Some("2 good morning"));
     at.destroy();
 }
 
@@ -245,7 +243,7 @@ fn of_two_applies_one_is_turned_away(on: &Local) {
     }
     symlink(at.path(".terraform"), other.path().join(".terraform")).unwrap();
     let running = Running::new(at.spawn_apply(|_| ()));
-    until("the first node", || (on.said("a").as_deref() == Some("2 good morning")).then_some(()));
+    until("the first node", || (said("a").as_deref() == Some("2 good morning")).then_some(()));
     let mut second = at.command(&["apply", "-auto-approve"]);
     let second = Run::new("the second apply", &second.current_dir(other.path()).output().unwrap());
     let first = running.end();
@@ -271,10 +269,10 @@ fn a_host_that_is_not_there_is_a_warning_in_a_plan_and_stops_an_apply(on: &Local
     plan.run.says("b cannot be looked at").never_says("will be updated");
     on.wish(Wish { version: "2", ..FIRST }, &NODES);
     at.apply_fails().says("b cannot be looked at, and may hold a part of this service");
-    assert_eq!(on.said("a").as_deref(), Some("1 good morning"), "nothing was changed");
+    assert_eq!(said("a").as_deref(), Some("1 good morning"), "nothing was changed");
     fs::rename(&away, &root).unwrap();
     at.settle();
-    on.all_say(Some("2 good morning"));
+    all_say(Some("2 good morning"));
     at.destroy();
 }
 

@@ -12,6 +12,9 @@
     reason = "a test drives processes, fails by panicking, and says what it leaves out"
 )]
 
+#[cfg(target_os = "linux")]
+#[path = "../support/agents.rs"]
+mod agents;
 mod engine;
 #[cfg(target_os = "linux")]
 mod processes;

@@ -88,9 +88,12 @@ impl Bind {
             Some(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
             None => Ipv4Addr::LOCALHOST.into(),
         };
-        Self::at(address, free_port(address), special)
+        named()?;
+        // Between the choice of a port and its use another process may have taken it: then BIND ends at once.
+        (0..10).find_map(|_| Self::at(address, free_port(address), special))
     }
 
+    /// The same at a port. None also when it is taken.
     pub(crate) fn at(address: IpAddr, port: u16, special: Special<'_>) -> Option<Self> {
         let program = named()?;
         let directory = tempfile::tempdir().unwrap();
@@ -113,24 +116,28 @@ impl Bind {
             timeout: Duration::from_millis(500),
             retries: 3,
         };
-        let bind = Self { server, secret, settings, directory, child };
-        bind.wait_until("it answers", || match bind.ask("ns1", "A") {
-            Ok(answer) => special.is_broken || !answer.data.is_empty(),
-            Err(Fault::Answered(_)) => special.is_broken,
-            Err(_) => false,
-        });
+        let mut bind = Self { server, secret, settings, directory, child };
+        let began = Instant::now();
+        while !bind.answers(special.is_broken) {
+            if bind.child.try_wait().unwrap().is_some() {
+                return None;
+            }
+            assert!(began.elapsed() < LIMIT, "it does not answer:\n{}", bind.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
         Some(bind)
     }
 
-    pub(crate) fn wait_until(&self, what: &str, condition: impl Fn() -> bool) {
-        let began = Instant::now();
-        while !condition() {
-            if LIMIT < began.elapsed() {
-                let log = fs::read_to_string(self.directory.path().join("log"));
-                panic!("{what}: still not after {LIMIT:?}:\n{}", log.unwrap_or_default());
-            }
-            std::thread::sleep(Duration::from_millis(10));
+    fn answers(&self, is_broken: bool) -> bool {
+        match self.ask("ns1", "A") {
+            Ok(answer) => is_broken || !answer.data.is_empty(),
+            Err(Fault::Answered(_)) => is_broken,
+            Err(_) => false,
         }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
     pub(crate) fn ask(&self, name: &str, ty: &str) -> Result<Answer, Fault> {

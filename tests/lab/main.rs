@@ -21,5 +21,28 @@ mod network;
 mod program;
 mod run;
 
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "the tests of the engines need more of it"
+)]
+#[path = "../cli/engine.rs"]
+mod engine;
+#[allow(dead_code, reason = "the tests of the engines need more of it")]
+#[path = "../cli/processes.rs"]
+mod processes;
+#[allow(dead_code, reason = "the tests of the engines need more of it")]
+#[path = "../support/trial.rs"]
+mod trial;
+#[allow(dead_code, reason = "the tests of the engines need more of it")]
+#[path = "../cli/workspace.rs"]
+mod workspace;
+
 mod hosts;
+mod remote;
+mod secrets;
+mod service;
+mod service_faults;
 mod ssh;
+mod systemd;

@@ -43,6 +43,7 @@ fn connection(lab: &Lab) -> Connection {
         sudo_password: None,
         bastions: Vec::new(),
         connect_timeout: Duration::from_secs(10),
+        boot_wait: Duration::ZERO,
     }
 }
 
@@ -50,6 +51,11 @@ fn target(lab: &Lab, host: usize, connection: Connection) -> Target {
     let address = lab.address(host).to_owned();
     let user = connection.user.clone();
     Target { address, port: 22, user, host_key: None, connection: Arc::new(connection) }
+}
+
+/// How root is reached.
+pub(crate) fn root(lab: &Lab, host: usize) -> Target {
+    target(lab, host, connection(lab))
 }
 
 fn bastion(lab: &Lab, host: usize, connection: Connection) -> Bastion {
@@ -61,7 +67,7 @@ fn as_user(lab: &Lab, user: &str) -> Connection {
     Connection { user: user.to_owned(), ..connection(lab) }
 }
 
-fn now<T>(what: impl Future<Output = T>) -> T {
+pub(crate) fn now<T>(what: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(2).enable_all().build().unwrap().block_on(what)
 }

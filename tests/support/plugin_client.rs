@@ -63,6 +63,10 @@ fn build_examples(profile: &OsStr) {
     let profile = if profile == "debug" { OsStr::new("dev") } else { profile };
     let mut build = std::process::Command::new(cargo);
     build.args(["build", "--quiet", "--examples", "--profile"]).arg(profile);
+    if cfg!(feature = "agent") {
+        // With other features than the test has, everything would be built a second time.
+        build.arg("--all-features");
+    }
     assert!(build.status().unwrap().success(), "cannot build the examples");
 }
 

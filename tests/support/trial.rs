@@ -39,7 +39,8 @@ impl Trial {
     /// Replaces the configuration: the nodes as HCL, by their keys.
     pub(crate) fn wish(&self, wish: Wish<'_>, nodes: &[(&str, String)]) {
         let Wish { version, message } = wish;
-        let nodes: String = nodes.iter().map(|(key, it)| format!("    {key} = {it}\n")).collect();
+        let nodes: Vec<_> = nodes.iter().map(|(key, it)| format!("    {key} = {it}\n")).collect();
+        let nodes = nodes.concat();
         self.at.config(&format!(
             "resource \"trial_service\" \"a\" {{\n  name = \"hello\"\n  version = \"{version}\"\n  message = \"{message}\"\n  \
              nodes = {{\n{nodes}  }}\n}}\n"

@@ -9,8 +9,9 @@ use terraform_provider_ha::actions::{
 };
 use terraform_provider_ha::domain::Next;
 use terraform_provider_ha::domain::service::{Definition, Service, render};
+use terraform_provider_ha::engine::preflight::Needs;
 use terraform_provider_ha::engine::record::{Claim, Record};
-use terraform_provider_ha::engine::{Fleet, World, gravest};
+use terraform_provider_ha::engine::{Fleet, Stopped, World, gravest};
 use terraform_provider_ha::host::messages::service_request::Action;
 use terraform_provider_ha::host::messages::{self, FactsRequest};
 use terraform_provider_ha::host::{File, Host, HostError, Locked};
@@ -154,6 +155,30 @@ impl World for Trial<'_> {
         });
         gravest(done.await).map(drop)
     }
+}
+
+/// Refuses hosts on which it could not run. One that has a part of it has the room and the port already.
+pub(crate) async fn preflight(
+    fleet: &mut Fleet,
+    keys: &BTreeSet<String>,
+    places: &BTreeMap<String, Place>,
+    claim: &Claim,
+    program: &[u8],
+) -> Result<(), Stopped> {
+    let needs = async |key: String, host: Locked| {
+        let place = &places[&key];
+        let records = host.records(&[&record_name(claim)]).await?;
+        let mut needs = Needs { root: place.root.is_empty(), ..Needs::default() };
+        if Owner::of(&records, claim) == Owner::Nobody
+            && let Some((address, port)) = place.address.rsplit_once(':')
+        {
+            needs.space.push((place.program_path(), program.len() as u64));
+            let address = address.trim_matches(['[', ']']).to_owned();
+            needs.ports.push((address, port.parse().unwrap_or_default()));
+        }
+        Ok(needs)
+    };
+    fleet.preflight(keys, needs).await
 }
 
 /// Looks at every host without a lock, for a read.

@@ -37,6 +37,7 @@ pub(crate) enum Sight {
     Seen(Seen),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) owner: Owner,

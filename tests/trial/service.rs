@@ -20,7 +20,7 @@ use terraform_provider_ha::tfplugin::model::{Nothing, Timeouts};
 use terraform_provider_ha::tfplugin::path::Path;
 use terraform_provider_ha::tfplugin::value::{Datum, Value};
 
-use crate::actions::{KIND, Place, Trial, look_at_all};
+use crate::actions::{KIND, Place, Trial, look_at_all, preflight};
 use crate::domain::{self, Desired, Node, Observed, Seen, Sight};
 
 model! {
@@ -234,6 +234,12 @@ impl Service {
         let by = run.by.min(tokio::time::Instant::now() + patience);
         let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&claim.name));
         if let Err(stopped) = fleet.lock(&new, by).await {
+            return Ok(Reached { observed: None, stopped: Some(stopped), pins: BTreeMap::new() });
+        }
+        let wanted_keys = keys(&wanted.planned);
+        let fit = preflight(&mut fleet, &wanted_keys, &places, &claim, &self.program).await;
+        if let Err(stopped) = fit {
+            fleet.release().await;
             return Ok(Reached { observed: None, stopped: Some(stopped), pins: BTreeMap::new() });
         }
         let pins = fleet.host_keys();

@@ -3,8 +3,10 @@
 pub(super) mod network;
 pub(super) mod system;
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use rustix::io::Errno;
 use tokio::task::spawn_blocking;
 
 use super::fault::Fault;
@@ -51,10 +53,19 @@ pub(super) async fn look(root: &Arc<Root>, request: FactsRequest) -> Result<Fact
     Ok(reply)
 }
 
+/// The directory, or the first one above it that is there.
+fn nearest(root: &Root, path: &HostPath) -> rustix::io::Result<OwnedFd> {
+    match (root.directory(path), path.split()) {
+        (Err(Errno::NOENT | Errno::NOTDIR), Some((above, _))) => nearest(root, &above),
+        (directory, _) => directory,
+    }
+}
+
+/// The file system that the path is on, or would be: it is asked before anything is made.
 fn disk(root: &Root, path: &[u8]) -> Disk {
     let space = HostPath::parse(path).and_then(|parsed| {
         let failed = || format!("measure the file system of {parsed}");
-        let directory = root.directory(&parsed).map_err(Fault::failed(failed()))?;
+        let directory = nearest(root, &parsed).map_err(Fault::failed(failed()))?;
         rustix::fs::fstatvfs(directory).map_err(Fault::failed(failed()))
     });
     let path = path.to_vec().into();

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::codegen::tokio_stream::{Stream, iter};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::files::{owner, text};
 use super::state::State;
 use super::{Failure, FakeHost, pki};
 use crate::proto::agent::agent_server::Agent;
@@ -60,14 +61,6 @@ impl Calls {
         };
         done.map(Response::new)
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn owner(user: &str, group: &str) -> String {
-    if user.is_empty() && group.is_empty() { String::new() } else { format!(" {user}:{group}") }
 }
 
 #[tonic::async_trait]
@@ -305,10 +298,7 @@ impl Agent for Calls {
         &self,
         request: Request<ReadJournalRequest>,
     ) -> Result<Response<ReadJournalReply>, Status> {
-        let lock = request.into_inner().lock;
-        let state = self.host.state();
-        let is_asked = |it: &&JournalEntry| lock.is_empty() || it.lock == lock;
-        let entries = state.journal.iter().filter(is_asked).cloned().collect();
+        let entries = self.host.state().noted(&request.into_inner().lock);
         Ok(Response::new(ReadJournalReply { entries, unreadable: 0 }))
     }
 

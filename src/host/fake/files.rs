@@ -43,3 +43,12 @@ impl State {
         MoveAsideReply { changed, path: path.into() }
     }
 }
+
+/// As a line of the transcript has it.
+pub(super) fn owner(user: &str, group: &str) -> String {
+    if user.is_empty() && group.is_empty() { String::new() } else { format!(" {user}:{group}") }
+}
+
+pub(super) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

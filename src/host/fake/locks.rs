@@ -27,4 +27,10 @@ impl State {
             JournalEntry { lock, generation, phase, what, digest, ..JournalEntry::default() };
         self.journal.push(entry);
     }
+
+    /// What was noted under a lock; without one all of it.
+    pub(super) fn noted(&self, lock: &str) -> Vec<JournalEntry> {
+        let is_asked = |it: &&JournalEntry| lock.is_empty() || it.lock == lock;
+        self.journal.iter().filter(is_asked).cloned().collect()
+    }
 }
