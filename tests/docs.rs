@@ -50,6 +50,26 @@ fn every_type_has_an_example_and_every_example_a_type() {
 }
 
 #[test]
+fn the_page_of_the_module_has_all_that_goes_in_and_comes_out() {
+    let folder = repository().join("modules/control-plane");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let page = read("README.md");
+    let (_, inputs) = page.split_once("\n## Inputs\n").unwrap();
+    let (inputs, outputs) = inputs.split_once("\n## Outputs\n").unwrap();
+    for (file, word, section) in
+        [("variables.tf", "variable", inputs), ("outputs.tf", "output", outputs)]
+    {
+        let told = section.lines().filter_map(|it| it.strip_prefix("| ")?.split(" | ").next());
+        let told = told.flat_map(|it| it.split(", ")).filter(|it| it.starts_with('`'));
+        let told: Vec<_> = told.map(|it| it.trim_matches('`').to_owned()).collect();
+        let text = read(file);
+        let named = text.lines().filter_map(|it| it.strip_prefix(word)?.strip_prefix(" \""));
+        let named: Vec<_> = named.map(|it| it.trim_end_matches("\" {").to_owned()).collect();
+        assert_eq!(told, named, "{file} and the page");
+    }
+}
+
+#[test]
 fn the_provider_has_no_schema_that_terraform_refuses() {
     check_flaws(&registry(), &[]);
 }

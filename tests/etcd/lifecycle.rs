@@ -4,23 +4,7 @@ use std::fs;
 
 use rustix::process::{Signal, kill_process};
 
-use crate::engine::Engine;
-use crate::local::Local;
-
-macro_rules! for_each_engine_with_etcd {
-    ($($test:ident),+ $(,)?) => {
-        mod terraform {
-            $(#[test] fn $test() {
-                if let Some(on) = super::Local::new(super::Engine::Terraform) { super::$test(&on); }
-            })+
-        }
-        mod tofu {
-            $(#[test] fn $test() {
-                if let Some(on) = super::Local::new(super::Engine::Tofu) { super::$test(&on); }
-            })+
-        }
-    };
-}
+use crate::local::{Local, for_each_engine_with_etcd};
 
 for_each_engine_with_etcd![
     a_cluster_comes_up_changes_is_repaired_and_goes,

@@ -18,7 +18,7 @@ pub(crate) const NODES: [&str; 5] = ["a", "b", "c", "d", "e"];
 pub(crate) struct Local {
     engine: Engine,
     directory: TempDir,
-    programs: PathBuf,
+    pub(crate) programs: PathBuf,
     /// Of its own for each test.
     network: u8,
 }
@@ -94,14 +94,24 @@ impl Local {
         fs::write(self.path("main.tf"), text).unwrap();
     }
 
-    fn run(&self, arguments: &[&str]) -> Run {
-        let (verb, rest) = arguments.split_first().unwrap();
+    /// The engine with our provider and agent, in this directory.
+    pub(crate) fn command(&self) -> Command {
         let mut command = self.engine.command();
-        command.arg(verb).args(["-no-color", "-input=false"]).args(rest);
         command.current_dir(self.directory.path()).env("TF_CLI_CONFIG_FILE", self.path("rc"));
         command.env("HA_AGENT_DIRECTORY", self.path("agents"));
-        let output = command.output().unwrap_or_else(|err| self.engine.explain(&err));
-        Run::new(&arguments.join(" "), &output)
+        command
+    }
+
+    /// `what` is how its output is called.
+    pub(crate) fn output(&self, what: &str, mut command: Command) -> Run {
+        Run::new(what, &command.output().unwrap_or_else(|err| self.engine.explain(&err)))
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        let (verb, rest) = arguments.split_first().unwrap();
+        let mut command = self.command();
+        command.arg(verb).args(["-no-color", "-input=false"]).args(rest);
+        self.output(&arguments.join(" "), command)
     }
 
     #[track_caller]
@@ -184,6 +194,23 @@ impl Drop for Local {
     }
 }
 
+/// Makes two tests of each function, one for each engine.
+macro_rules! for_each_engine_with_etcd {
+    ($($test:ident),+ $(,)?) => {
+        mod terraform {
+            $(#[test] fn $test() {
+                if let Some(on) = $crate::local::Local::new($crate::engine::Engine::Terraform) { super::$test(&on); }
+            })+
+        }
+        mod tofu {
+            $(#[test] fn $test() {
+                if let Some(on) = $crate::local::Local::new($crate::engine::Engine::Tofu) { super::$test(&on); }
+            })+
+        }
+    };
+}
+pub(crate) use for_each_engine_with_etcd;
+
 fn processes_of(path: &str) -> Vec<(Pid, String)> {
     let line = |pid: Pid| {
         let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
@@ -213,7 +240,7 @@ impl Run {
     }
 
     #[track_caller]
-    fn succeeds(self) -> Self {
+    pub(crate) fn succeeds(self) -> Self {
         assert_eq!(self.code, Some(0), "it failed:\n{}", self.text);
         self
     }

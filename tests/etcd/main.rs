@@ -17,3 +17,4 @@ mod engine;
 mod local;
 
 mod lifecycle;
+mod published;

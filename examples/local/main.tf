@@ -1,0 +1,45 @@
+# A control plane on this machine alone, to try it out: each host is a directory and a loopback address. It needs Linux,
+# neither root nor systemd.
+#
+#     terraform init
+#     terraform apply
+#     terraform destroy
+
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    ha = {
+      source = "terraform-ha/ha"
+    }
+  }
+}
+
+provider "ha" {
+  artifacts = { directory = var.artifacts_directory }
+}
+
+locals {
+  directory = coalesce(var.directory, abspath("${path.root}/hosts"))
+}
+
+module "control_plane" {
+  source = "../../modules/control-plane"
+
+  name         = "local"
+  etcd_version = var.etcd_version
+
+  hosts = {
+    for name, address in var.members : name => {
+      address   = address
+      transport = "local"
+      root      = "${local.directory}/${name}"
+    }
+  }
+
+  etcd_quota_backend_bytes = var.etcd_quota_backend_bytes
+
+  # Nothing to be sorry for: a destroy leaves no data behind.
+  deletion_protection = false
+  on_destroy          = "purge"
+}

@@ -1,0 +1,33 @@
+variable "directory" {
+  description = "Absolute path of a directory for the hosts, one directory for each. `hosts` beside this file when left out."
+  type        = string
+  default     = null
+}
+
+variable "members" {
+  description = "Loopback address of each member of etcd, by its name."
+  type        = map(string)
+  default = {
+    a = "127.0.0.11"
+    b = "127.0.0.12"
+    c = "127.0.0.13"
+  }
+}
+
+variable "artifacts_directory" {
+  description = "Directory with the releases and their files of checksums, for a machine without a way to them. They are downloaded when left out."
+  type        = string
+  default     = null
+}
+
+variable "etcd_version" {
+  description = "Version of etcd."
+  type        = string
+  default     = "3.6.16"
+}
+
+variable "etcd_quota_backend_bytes" {
+  description = "The most that the data of etcd may take, in bytes. A change restarts one member after the other."
+  type        = number
+  default     = null
+}

@@ -1,0 +1,104 @@
+variable "name" {
+  description = "Name of the control plane, part of units and paths on the hosts. It cannot change."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", var.name))
+    error_message = "The name has 1 to 40 lower-case letters, digits and `-`, none of these at the ends."
+  }
+}
+
+variable "hosts" {
+  description = "All machines by a stable name, each as the `host` object of the provider: where it is, and how to get there. A name that changes renames; order never matters."
+  type = map(object({
+    address    = string
+    port       = optional(number)
+    user       = optional(string)
+    connection = optional(string)
+    host_key   = optional(string)
+    transport  = optional(string)
+    root       = optional(string)
+  }))
+
+  validation {
+    condition     = 0 < length(var.hosts)
+    error_message = "A control plane needs hosts: 1, 3, 5 or 7 of them for etcd."
+  }
+}
+
+variable "addresses" {
+  description = "Address that the cluster uses, by the name of the host, where it is another than `hosts[…].address`. An IP address, needed where that is a name."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.addresses), keys(var.hosts))) == 0
+    error_message = "Each key is a name in `hosts`."
+  }
+}
+
+variable "etcd_version" {
+  description = "Version of etcd, such as `3.6.16`. It goes up, one minor at a time."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+$", var.etcd_version))
+    error_message = "The version has three numbers and no `v`, such as `3.6.16`."
+  }
+}
+
+variable "etcd_members" {
+  description = "Names in `hosts` of the machines with a member of etcd. All of them when left out."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.etcd_members == null ? true : length(setsubtract(var.etcd_members, keys(var.hosts))) == 0
+    error_message = "Each member is a name in `hosts`."
+  }
+}
+
+variable "etcd_quota_backend_bytes" {
+  description = "The most that the data of etcd may take, in bytes: at most 8 GiB. 2 GiB when left out."
+  type        = number
+  default     = null
+}
+
+variable "etcd_heartbeat_interval" {
+  description = "Time between two heartbeats of etcd's leader, such as `250ms` where hosts are far from each other. `100ms` when left out."
+  type        = string
+  default     = null
+}
+
+variable "etcd_election_timeout" {
+  description = "Time without a heartbeat until another leader is elected: at least five heartbeats. `1s` when left out."
+  type        = string
+  default     = null
+}
+
+variable "lost_hosts" {
+  description = "Names of machines that are gone for ever: a destroy does not wait for them."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
+variable "deletion_protection" {
+  description = "Refuses to destroy what holds data."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "on_destroy" {
+  description = "What a destroy does with data: `keep` moves it aside on its host, `purge` deletes it."
+  type        = string
+  default     = "keep"
+  nullable    = false
+
+  validation {
+    condition     = contains(["keep", "purge"], var.on_destroy)
+    error_message = "It is `keep` or `purge`."
+  }
+}

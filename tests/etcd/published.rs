@@ -1,0 +1,101 @@
+//! The module and the example where they lie in the repository, as users get them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::local::{Local, Run, for_each_engine_with_etcd};
+
+for_each_engine_with_etcd![
+    the_example_runs_on_this_machine,
+    the_module_passes_its_own_tests,
+    the_usage_of_the_module_is_valid,
+];
+
+/// A directory of the repository. Nothing is written there.
+struct Published<'a> {
+    on: &'a Local,
+    folder: &'a str,
+    variables: BTreeMap<&'a str, String>,
+}
+
+impl<'a> Published<'a> {
+    fn new(on: &'a Local, folder: &'a str) -> Self {
+        let programs = on.programs.display().to_string();
+        let variables = BTreeMap::from([("artifacts_directory", programs)]);
+        let at = Self { on, folder, variables };
+        at.run("get", &[]).succeeds();
+        at.run("validate", &[]).succeeds();
+        at
+    }
+
+    fn run(&self, verb: &str, arguments: &[&str]) -> Run {
+        let mut command = self.on.command();
+        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(self.folder));
+        command.env("TF_DATA_DIR", self.on.path("data")).args([verb, "-no-color"]).args(arguments);
+        for (name, value) in &self.variables {
+            command.env(format!("TF_VAR_{name}"), value);
+        }
+        self.on.output(&format!("{verb} in {}", self.folder), command)
+    }
+
+    fn run_on_state(&self, verb: &str, arguments: &[&str]) -> Run {
+        let state = format!("-state={}", self.on.path("terraform.tfstate").display());
+        self.run(verb, &[&[state.as_str(), "-input=false"], arguments].concat())
+    }
+
+    #[track_caller]
+    fn settle(&self) -> Run {
+        let run = self.run_on_state("apply", &["-auto-approve"]).succeeds();
+        self.run_on_state("plan", &["-detailed-exitcode"]).succeeds().says("No changes.");
+        run
+    }
+}
+
+fn the_example_runs_on_this_machine(on: &Local) {
+    let mut example = Published::new(on, "examples/local");
+    let hosts = on.path("hosts").display().to_string();
+    example.variables.insert("directory", hosts);
+    let three = ["a", "b", "c"].map(|it| (it, on.address(it)));
+    example.variables.insert("members", json!(BTreeMap::from(three)).to_string());
+    example.settle().says("start the first members a, b, c").says(&on.address("c"));
+
+    example.variables.insert("etcd_quota_backend_bytes", "1073741824".to_owned());
+    example.settle().says("restart etcd on");
+
+    example.run_on_state("destroy", &["-auto-approve"]).succeeds().says("1 destroyed");
+    for node in ["a", "b", "c"] {
+        assert!(on.processes(node, "").is_empty(), "{node}");
+        assert!(!on.root(node).join("var/lib/etcd/local").exists(), "{node}");
+    }
+}
+
+fn the_module_passes_its_own_tests(on: &Local) {
+    let mut module = Published::new(on, "modules/control-plane");
+    let hosts = on.path("hosts");
+    fs::create_dir(&hosts).unwrap();
+    module.variables.insert("scratch_directory", hosts.display().to_string());
+    let address = on.address("a");
+    let network = address.rsplit_once('.').unwrap().0;
+    module.variables.insert("network", network.to_owned());
+    module.run("test", &[]).succeeds().says("Success!").says("tests/life.tftest.hcl... pass");
+    assert_eq!(fs::read_dir(hosts).unwrap().count(), 0, "the tests leave something behind");
+}
+
+fn the_usage_of_the_module_is_valid(on: &Local) {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(repository.join("modules/control-plane/README.md")).unwrap();
+    let (_, usage) = page.split_once("```terraform\n").unwrap();
+    let (usage, _) = usage.split_once("```").unwrap();
+    fs::remove_file(on.path("provider.tf")).unwrap();
+    fs::write(on.path("main.tf"), usage).unwrap();
+    symlink(repository.join("modules"), on.path("modules")).unwrap();
+    for verb in ["get", "validate"] {
+        let mut command = on.command();
+        command.args([verb, "-no-color"]);
+        on.output(verb, command).succeeds();
+    }
+}
