@@ -1,7 +1,7 @@
 # What there is to run. The work is in scripts/, so that it can be read and run by itself.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help test check lab demo docs fuzz bench dist clean
+.PHONY: help test check lab demo demo-plugin docs fuzz bench dist clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -18,9 +18,13 @@ check:
 lab:
 	@scripts/stages setup agents lab
 
-## make demo    the plugin layer at work with a real Terraform; ENGINE=tofu for OpenTofu
+## make demo    an etcd cluster on this machine: brought up, hurt, repaired, taken down; ENGINE=tofu for OpenTofu
 demo:
 	@scripts/demo
+
+## make demo-plugin  the plugin layer at work with a test provider
+demo-plugin:
+	@scripts/demo-plugin
 
 ## make docs    writes the generated pages under docs/ anew
 docs:

@@ -1,4 +1,4 @@
-# What `make demo` applies. The provider is the test provider: each thing is a JSON file in a directory.
+# What `make demo-plugin` applies. The provider is the test provider: each thing is a JSON file in a directory.
 
 terraform {
   required_version = ">= 1.11"
