@@ -18,6 +18,9 @@ pub(super) enum Fault {
     /// It was tried, and the system said no.
     #[error("cannot {doing}")]
     Failed { doing: String, source: io::Error },
+    /// The host is going down, so the system said no. It may have happened.
+    #[error("the host is going down: {0}")]
+    GoingDown(String),
     /// It was not begun.
     #[error("the agent is ending")]
     Ending,
@@ -43,6 +46,8 @@ impl From<Fault> for Status {
             Fault::Invalid(_) => Self::invalid_argument(text),
             Fault::Refused(_) => Self::failed_precondition(text),
             Fault::Failed { .. } => Self::internal(text),
+            // The client takes it for a connection that was lost midway.
+            Fault::GoingDown(_) => Self::unavailable(text),
             Fault::Ending => Self::aborted(text),
         }
     }

@@ -18,6 +18,8 @@ use crate::proto::agent::service_request::Action;
 /// There when systemd is what runs services.
 const RUNS: &str = "/run/systemd/system";
 const LIMIT: Duration = Duration::from_secs(90);
+/// To ask whether the system is going down.
+const STATE_LIMIT: Duration = Duration::from_secs(5);
 /// Lines of a log, when nobody says how many.
 const LINES: u32 = 100;
 /// More would not fit into the text.
@@ -57,7 +59,26 @@ pub(super) async fn act(
         _ => None,
     };
     let done = systemctl(&arguments, limit, Some(ending)).await?;
-    done.success(&format!("{verb} {unit}")).map(drop)
+    judge(done, &format!("{verb} {unit}")).await.map(drop)
+}
+
+/// What systemd says while it goes down is no refusal: the same may work once the host is up again.
+async fn judge(ended: program::Ended, doing: &str) -> Result<program::Ended, Fault> {
+    match ended.success(doing) {
+        Err(fault) if is_going_down().await => Err(Fault::GoingDown(fault.to_string())),
+        judged => judged,
+    }
+}
+
+async fn is_going_down() -> bool {
+    let told = run("systemctl", &["is-system-running"], STATE_LIMIT, None).await;
+    told.is_ok_and(|it| ends(&String::from_utf8_lossy(&it.stdout)))
+}
+
+/// From the word for the state of the system, where systemd was there a moment ago: one that cannot be asked any more
+/// has no word, or one of the last two (`systemctl(1)`).
+fn ends(state: &str) -> bool {
+    matches!(state.trim(), "stopping" | "" | "offline" | "unknown")
 }
 
 fn verb(action: Action) -> &'static str {
@@ -89,7 +110,7 @@ pub(super) async fn look(root: &Root, units: &[String]) -> Result<Vec<Unit>, Fau
     }
     let mut arguments = vec!["show", "--no-pager", PROPERTIES, "--"];
     arguments.extend(units.iter().map(String::as_str));
-    let shown = systemctl(&arguments, LIMIT, None).await?.success("look at the units")?;
+    let shown = judge(systemctl(&arguments, LIMIT, None).await?, "look at the units").await?;
     let text = String::from_utf8_lossy(&shown.stdout);
     let states = parse(&text, units);
     if states.len() == units.len() {
@@ -168,6 +189,16 @@ mod tests {
         assert!(units[0].stale);
         assert_eq!((units[0].enabled.as_str(), units[0].restarts), ("enabled", 2));
         assert_eq!((units[1].name.as_str(), units[1].load.as_str()), ("b.timer", "not-found"));
+    }
+
+    #[test]
+    fn only_a_system_that_goes_down_is_waited_for() {
+        for state in ["stopping\n", "unknown\n", "offline\n", ""] {
+            assert!(ends(state), "{state:?}");
+        }
+        for state in ["running\n", "degraded\n", "starting\n", "maintenance\n"] {
+            assert!(!ends(state), "{state:?}");
+        }
     }
 
     #[tokio::test]
