@@ -101,7 +101,9 @@ fn refuse(view: &View) -> Turn {
     let (healthy, voters) = (view.cluster.healthy(), view.cluster.voters());
     if healthy < quorum(voters) {
         let needed = quorum(voters);
-        return Some(Next::Refuse(Refusal::QuorumLost { healthy, voters, needed }));
+        let lost = Next::Refuse(Refusal::QuorumLost { healthy, voters, needed });
+        // The list is a proof of a quorum, so members that were not heard may only be slow.
+        return Some(rescue::await_those_that_hold_data(view).unwrap_or(lost));
     }
     let stranger = view.leaving.iter().find(|it| it.key.is_none() && !it.member.is_learner);
     if let Some(stranger) = stranger {

@@ -122,7 +122,18 @@ fn restart(view: &View) -> Turn {
         return Some(Next::Act(step));
     }
     let ill: Vec<_> = seats.iter().filter_map(|it| Some((it.name, it.facts?))).collect();
-    let down = names_of(&ill, |it| it.unit.is_down());
+    start(&ill)
+}
+
+/// Members that do not serve are started or waited for; nothing else is touched.
+pub(super) fn await_those_that_hold_data(view: &View) -> Turn {
+    let is_ill = |it: &&Seat| it.holds && it.member.is_some_and(|it| !it.is_healthy());
+    let ill = view.seats.iter().filter(is_ill);
+    start(&ill.filter_map(|it| Some((it.name, it.facts?))).collect::<Vec<_>>())
+}
+
+fn start(ill: &[(&Name, &Facts)]) -> Turn {
+    let down = names_of(ill, |it| it.unit.is_down());
     if !down.is_empty() {
         return Some(Next::Act(Step::Start { hosts: down }));
     }

@@ -194,6 +194,17 @@ fn without_a_list_intact_members_are_started_and_nothing_else() {
     );
 }
 
+/// Three members had just been started on a busy machine, and only one answered in time; the list came from there.
+#[test]
+fn with_a_list_members_that_were_not_heard_are_waited_for() {
+    let abc = want("a b c", "3.6");
+    let starting = |it: &mut Observed| {
+        ["b", "c"].map(|name| facts(it, name).unit = Unit::Starting);
+    };
+    check_with(&abc, "a:3.6* b:3.6- c:3.6-", starting, "wait for b to serve");
+    check(&abc, "a:3.6* b:3.6- c:3.6x", "start etcd on b");
+}
+
 #[test]
 fn a_member_goes_where_the_others_were_told_to_look_for_it() {
     let (wished, old) = ([192, 0, 2, 1].into(), [198, 51, 100, 1].into());
