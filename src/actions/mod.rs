@@ -7,5 +7,5 @@ mod ownership;
 mod services;
 
 pub use self::identity::random_id;
-pub use self::ownership::{Owner, record_name, write_record};
+pub use self::ownership::{Marker, Owner, begun_before, record_name, write_record};
 pub use self::services::{Act, Running, remove_service, run_service, stamp, stamp_path};

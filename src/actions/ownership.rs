@@ -49,6 +49,33 @@ impl Owner {
     }
 }
 
+/// What the record of an object says, whoever has made it: one of this kind and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// The id that it was given.
+    pub id: String,
+    /// Whether its creation came to an end.
+    pub is_complete: bool,
+}
+
+impl Marker {
+    /// From the records that a host has told of. None: there is none that can be read.
+    pub fn of(records: &[messages::Record], claim: &Claim) -> Option<Self> {
+        let name = record_name(claim);
+        let stored = records.iter().find(|it| it.name == name)?;
+        let record = Record::parse(stored.format, &stored.content).ok()?;
+        Some(Self { id: record.id, is_complete: record.complete })
+    }
+}
+
+/// The id of a creation that stopped midway: one that some host keeps unfinished, if there is a choice the one that
+/// another host has finished. A creation that goes on with it also recognises what was finished.
+pub fn begun_before<'a>(markers: impl Iterator<Item = &'a Marker> + Clone) -> Option<&'a str> {
+    let unfinished = markers.clone().filter(|it| !it.is_complete).map(|it| it.id.as_str());
+    let is_finished = |id: &str| markers.clone().any(|it| it.is_complete && it.id == id);
+    unfinished.min_by_key(|id| (!is_finished(id), *id))
+}
+
 /// An error and its sources.
 struct Chain<'a>(&'a dyn std::error::Error);
 
@@ -83,6 +110,21 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn a_creation_is_continued_under_the_id_that_it_began_with() {
+        let check = |markers: &[(&str, bool)], expected: Option<&str>| {
+            let marker = |it: &(&str, bool)| Marker { id: it.0.to_owned(), is_complete: it.1 };
+            let markers: Vec<_> = markers.iter().map(marker).collect();
+            assert_eq!(begun_before(markers.iter()), expected, "{markers:?}");
+        };
+        check(&[], None);
+        // All are finished: whose they are, only an import can say.
+        check(&[("1", true), ("1", true)], None);
+        check(&[("1", false), ("1", true)], Some("1"));
+        check(&[("1", false), ("2", false), ("2", true)], Some("2"));
+        check(&[("2", false), ("1", false), ("3", true)], Some("1"));
+    }
 
     #[test]
     fn a_host_says_whose_it_is() {

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{Ready, go, joined, reach, ready, remember};
+use self::course::{Ready, go, joined, reach, ready, record_only, remember};
 use self::model::{EtcdClusterModel, complete, is_only_recorded, members};
 use super::explain;
 use super::hosts::{self, Placed};
 use super::provider::{Client, Gap, Ha};
-use crate::actions::etcd::{KIND, Setup, drift, look_at_all};
+use crate::actions::etcd::{KIND, Setup, ask_health, concerns, drift, look_at_all};
 use crate::actions::random_id;
 use crate::domain::Kind;
 use crate::domain::etcd::warnings;
@@ -126,7 +126,9 @@ impl Resource for EtcdCluster {
                 explain("The etcd cluster was not created", stopped, saved).into(),
             );
         }
-        let mut state = EtcdClusterModel { id: Value::Known(id), ..wanted.planned };
+        // A creation that was begun before goes on under its own id.
+        let id = Value::Known(reached.id.clone());
+        let mut state = EtcdClusterModel { id, ..wanted.planned };
         reached.tell(&mut state);
         let private = reached.kept(wanted.private);
         Created::Made(Applied { state, private, diags: reached.warnings })
@@ -142,14 +144,19 @@ impl Resource for EtcdCluster {
             Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
         };
         let fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
-        let (looks, silent) = look_at_all(&fleet, &sites, &setup).await;
+        let ((looks, silent), health) =
+            tokio::join!(look_at_all(&fleet, &sites, &setup), ask_health(&fleet, &sites, &setup));
         state.drift = Value::Known(drift(&setup, &sites, &looks));
         remember(&mut private, &looks);
         let unseen = silent.iter().map(|(key, why)| {
             let detail = format!("{why}. What is known of it stays as it is.");
             Diagnostic::warning(format!("{key} cannot be looked at"), detail)
         });
-        present(state, private, unseen.collect())
+        let concerns = concerns(&setup, &sites, &looks, &health);
+        let concerns = concerns
+            .iter()
+            .map(|it| Diagnostic::warning("The etcd cluster needs attention", format!("{it}.")));
+        present(state, private, unseen.chain(concerns).collect())
     }
 
     async fn update(
@@ -160,11 +167,12 @@ impl Resource for EtcdCluster {
         context: &Context,
     ) -> Applied<Self> {
         let Object { state: before, private, .. } = prior;
+        let id = known(&before.id);
         if is_only_recorded(&wanted.planned, &before) {
             let (state, private) = (wanted.planned, wanted.private);
+            record_only(client, &state, &private, &id).await;
             return Applied { state, private, diags: Diagnostics::new() };
         }
-        let id = known(&before.id);
         let reached = match reach(client, Some(&before), &wanted, &id, context).await {
             Ok(reached) => reached,
             Err(diags) => return Applied { state: before, private, diags },

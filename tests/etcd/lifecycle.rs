@@ -9,6 +9,7 @@ use crate::local::{Local, for_each_engine_with_etcd};
 for_each_engine_with_etcd![
     a_cluster_comes_up_changes_is_repaired_and_goes,
     a_cluster_grows_and_shrinks,
+    a_lost_quorum_is_told_and_what_is_only_recorded_is_recorded_meanwhile,
     what_cannot_be_is_refused_with_its_path,
 ];
 
@@ -94,6 +95,32 @@ fn a_cluster_grows_and_shrinks(on: &Local) {
     on.destroy().says("The data of the etcd cluster was kept");
     let kept = fs::read_dir(on.root("c").join("var/lib/etcd")).unwrap().count();
     assert_eq!(kept, 1);
+}
+
+/// Stops or wakes the members of these nodes. They do not notice, and neither does a service manager.
+fn signal(on: &Local, nodes: &[&str], signal: Signal) {
+    for pid in nodes.iter().flat_map(|it| on.processes(it, "etcd")) {
+        kill_process(pid, signal).unwrap();
+    }
+}
+
+fn a_lost_quorum_is_told_and_what_is_only_recorded_is_recorded_meanwhile(on: &Local) {
+    on.wish(&ABC, "");
+    on.settle();
+    signal(on, &["b", "c"], Signal::STOP);
+    on.wish(&ABC, "deletion_protection = false\n  lost_hosts = [\"c\"]");
+    let is_told = || on.plan().has("a cannot serve, for there is no quorum");
+    assert!((0..10).any(|_| is_told()), "that there is no quorum is not told");
+    on.apply();
+    let record =
+        fs::read_to_string(on.root("a").join("var/lib/ha-agent/records/etcd_cluster-prod"))
+            .unwrap();
+    assert!(record.contains("\"lost_hosts\": [\n      \"c\""), "{record}");
+    signal(on, &["b", "c"], Signal::CONT);
+    let is_well = || !on.plan().has("needs attention");
+    assert!((0..30).any(|_| is_well()), "the quorum does not come back");
+    on.plan_is_empty();
+    on.destroy();
 }
 
 fn what_cannot_be_is_refused_with_its_path(on: &Local) {

@@ -120,6 +120,11 @@ impl Local {
     }
 
     #[track_caller]
+    pub(crate) fn apply(&self) -> Run {
+        self.run(&["apply", "-auto-approve"]).succeeds()
+    }
+
+    #[track_caller]
     pub(crate) fn plan_fails(&self) -> Run {
         self.run(&["plan"]).fails()
     }
@@ -127,7 +132,7 @@ impl Local {
     /// Applies; what there is then is what was asked for.
     #[track_caller]
     pub(crate) fn settle(&self) -> Run {
-        let run = self.run(&["apply", "-auto-approve"]).succeeds();
+        let run = self.apply();
         self.plan_is_empty();
         run
     }
@@ -251,9 +256,13 @@ impl Run {
         self
     }
 
+    pub(crate) fn has(&self, sentence: &str) -> bool {
+        self.flat.contains(sentence)
+    }
+
     #[track_caller]
     pub(crate) fn says(self, sentence: &str) -> Self {
-        assert!(self.flat.contains(sentence), "{sentence:?} was not said:\n{}", self.text);
+        assert!(self.has(sentence), "{sentence:?} was not said:\n{}", self.text);
         self
     }
 }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::notes::Notes;
 use super::setup::{PEER, SERVER, Setup};
 use super::site::{Initial, Site};
-use crate::actions::{Owner as Recorded, record_name};
+use crate::actions::{Marker, Owner as Recorded, record_name};
 use crate::domain::artifacts::Architecture;
 use crate::domain::etcd::{Certificates, Facts, MachineId, Owner, Settings, Unit, Version};
 use crate::domain::pki::{self, Found, Pair, Profile, Reason, Seen};
@@ -30,6 +30,10 @@ pub struct Look {
     pub(super) process: u32,
     /// Not as rendered, or gone.
     is_unit_edited: bool,
+    /// It starts a later version than is wished.
+    is_newer: bool,
+    /// What its record says of an object of this kind and name.
+    pub(super) marker: Option<Marker>,
 }
 
 impl Look {
@@ -66,7 +70,9 @@ impl Look {
         if self.facts.data.is_none() {
             found.push(format!("{name}: the data of the member is not there"));
         }
-        if self.is_unit_edited {
+        if self.is_newer {
+            // No apply takes it back.
+        } else if self.is_unit_edited {
             found.push(format!("{name}: {unit} was edited"));
         } else if self.facts.unit.is_down() {
             found.push(format!("{name}: {unit} does not run"));
@@ -155,6 +161,8 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     };
     Ok(Look {
         is_unit_edited: on_disk.is_none_or(|it| !it.is_wish(setup.desired.version)),
+        is_newer: on_disk.is_some_and(|it| setup.desired.version < it.version),
+        marker: Marker::of(&records, &setup.claim),
         facts: facts_of,
         pki,
         notes,

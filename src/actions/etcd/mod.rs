@@ -4,6 +4,7 @@
 //! the agents of their hosts (`members`). The journal that the planner reads is a record of its own (`notes`).
 
 mod certify;
+mod health;
 mod leaving;
 mod look;
 mod members;
@@ -12,13 +13,19 @@ mod perform;
 mod setup;
 mod site;
 mod stage;
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test measures time")]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::health::{ask_health, concerns};
 pub use self::look::Look;
 use self::members::Round;
+pub use self::perform::update_record;
 pub use self::setup::{Certificates, Programs, Setup};
 pub use self::site::Site;
+use crate::actions::begun_before;
 use crate::domain::Next;
 use crate::domain::etcd::{
     Former, Host, MemberId, Name, Observed, Refusal, Step, Unit, leave, next,
@@ -79,7 +86,26 @@ impl<'a> EtcdCluster<'a> {
         &self.looks
     }
 
+    /// The id that the cluster has, or gets: that of a creation that stopped midway is kept.
+    pub fn id(&self) -> &str {
+        &self.setup.id
+    }
+
     async fn look(&mut self) {
+        self.look_once().await;
+        if self.setup.claim.id.is_none()
+            && let Some(id) = begun_before(self.looks.values().filter_map(|it| it.marker.as_ref()))
+            && id != self.setup.id
+        {
+            let id = id.to_owned();
+            self.setup.claim.given = Some(id.clone());
+            self.setup.id = id;
+            // What is complete under this id is ours now.
+            self.look_once().await;
+        }
+    }
+
+    async fn look_once(&mut self) {
         let (sites, setup) = (&self.sites, &self.setup);
         let answers =
             self.fleet.each(async |key, host| look::look(&host, &sites[&key], setup).await);

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::leaving::Data;
 use super::members::explain;
 use super::notes::{Notes, first_ids};
+use super::setup::Setup;
 use super::site::{Initial, Site, USER};
 use super::{EtcdCluster, former_key};
-use crate::actions::write_record;
+use crate::actions::{Owner, record_name, write_record};
 use crate::domain::etcd::{MemberId, Name, PeerUrl, Step, Token, Version};
 use crate::engine::gravest;
+use crate::engine::record::Record;
 use crate::host::messages::service_request::Action;
 use crate::host::{HostError, Locked};
 use crate::remote::etcd::{AlarmType, Members};
@@ -356,6 +358,20 @@ impl EtcdCluster<'_> {
         });
         gravest(done.await).map(drop)
     }
+}
+
+/// Brings the record of a host that is ours up to date, if it has one that is complete.
+///
+/// # Errors
+/// As the calls that it is made of.
+pub async fn update_record(host: &Locked, setup: &Setup) -> Result<(), HostError> {
+    let records = host.records(&[&record_name(&setup.claim)]).await?;
+    let Owner::Ours(found) = Owner::of(&records, &setup.claim) else { return Ok(()) };
+    if found.applied == setup.applied {
+        return Ok(());
+    }
+    let record = Record { consumers: found.consumers, ..setup.record(true) };
+    write_record(host, &setup.claim, &record).await
 }
 
 async fn make_folders(host: &Locked, site: &Site) -> Result<(), HostError> {

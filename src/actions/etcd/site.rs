@@ -107,6 +107,13 @@ impl Site {
         std::net::SocketAddr::new(self.place.address, desired.ports.client).to_string()
     }
 
+    /// Where it tells of its health, in plain HTTP.
+    pub(super) fn metrics(&self, desired: &Desired) -> String {
+        let loopback = std::net::Ipv4Addr::LOCALHOST.into();
+        let address = if self.place.is_local { self.place.address } else { loopback };
+        std::net::SocketAddr::new(address, desired.ports.metrics).to_string()
+    }
+
     /// What runs there, but for what a first start reads.
     pub(super) fn service(&self, desired: &Desired, version: Version) -> Service {
         let rendered = render(desired, &self.name, self.place, version, &self.files);

@@ -51,6 +51,7 @@
 mod arguments;
 mod bootstrap;
 mod change;
+mod concerns;
 mod desired;
 mod expect;
 mod finish;
@@ -76,6 +77,7 @@ mod view;
 mod warnings;
 
 pub use self::arguments::{ArgumentFault, Arguments, Environment};
+pub use self::concerns::{Concern, Saying, concerns};
 pub use self::desired::{
     ClusterName, Desired, Folder, MOST_MEMBERS, MOST_QUOTA, Name, OnDestroy, PeerUrl, Place, Ports,
     TextFault, Wish,

@@ -7,6 +7,10 @@ use super::observed::{Alarm, Host, MemberId, Observed};
 use super::version::Version;
 use super::view::{View, others};
 
+/// The way out of NOSPACE, in the order of etcd's guide to maintenance.
+pub(super) const REMEDY: &str =
+    "compact, defragment each member, and disarm the alarm, in this order";
+
 /// Something to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
@@ -91,10 +95,9 @@ impl fmt::Display for Warning {
             Self::OldVersion(version) => {
                 write!(f, "etcd {version} is older than any that would be installed: upgrade soon")
             }
-            Self::NoSpace(id) => write!(
-                f,
-                "member {id} has used up its quota, and writes are refused: compact, defragment each member, and disarm the alarm, in this order"
-            ),
+            Self::NoSpace(id) => {
+                write!(f, "member {id} has used up its quota, and writes are refused: {REMEDY}")
+            }
             Self::Corrupt(id) => {
                 write!(
                     f,

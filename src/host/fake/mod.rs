@@ -7,10 +7,12 @@ mod calls;
 mod files;
 mod locks;
 mod pki;
+mod slow;
 mod state;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -19,6 +21,7 @@ use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 
 use self::calls::Calls;
+use self::slow::Slow;
 use self::state::State;
 use super::connect::{ConnectError, Stream};
 use crate::proto::agent::agent_server::AgentServer;
@@ -55,6 +58,11 @@ impl FakeHost {
     /// Fails at the call after `count` more calls that change something.
     pub fn fails_after(&self, count: usize, failure: Failure) {
         self.state().failure = Some((count, failure));
+    }
+
+    /// How long each call waits before it begins, from now on: with a clock of their own, tests count round trips by it.
+    pub fn set_delay(&self, delay: Duration) {
+        self.state().delay = delay;
     }
 
     /// Whether it answers at all from now on. Connections that stand end when it falls silent.
@@ -143,8 +151,8 @@ impl FakeHost {
         drop(state);
         let (near, far): (DuplexStream, DuplexStream) = tokio::io::duplex(PIPE);
         let calls = Calls::new(self.clone(), ends.clone());
-        let service =
-            TowerToHyperService::new(AgentServer::new(calls).max_decoding_message_size(32 << 20));
+        let inner = AgentServer::new(calls).max_decoding_message_size(32 << 20);
+        let service = TowerToHyperService::new(Slow { inner, host: self.clone() });
         tokio::spawn(async move {
             let server = http2::Builder::new(TokioExecutor::new());
             let serving = server.serve_connection(TokioIo::new(far), service);
@@ -168,8 +176,6 @@ impl fmt::Debug for FakeHost {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test chooses a time limit")]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::{Instant, timeout};
 
     use super::*;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,7 @@ pub(super) struct State {
     pub(super) transcript: Vec<String>,
     pub(super) failure: Option<(usize, Failure)>,
     pub(super) is_silent: bool,
+    pub(super) delay: Duration,
     pub(super) connection: CancellationToken,
 }
 
@@ -79,6 +81,7 @@ impl State {
             transcript: Vec::new(),
             failure: None,
             is_silent: false,
+            delay: Duration::ZERO,
             connection: CancellationToken::new(),
         }
     }

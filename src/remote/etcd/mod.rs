@@ -4,6 +4,7 @@
 //! tells ([`CallError::is_refusal`]).
 
 mod channel;
+mod health;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tonic::{Code, Status};
 
 use self::channel::Channel;
 pub use self::channel::{Credentials, OpenError};
+pub use self::health::{Health, health};
 use crate::proto::etcd::alarm_request::Action;
 use crate::proto::etcd::cluster_client::ClusterClient;
 use crate::proto::etcd::maintenance_client::MaintenanceClient;

@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::model::{EtcdClusterModel, complete, has_same_settings, members, name};
 use super::{EtcdCluster, Kept, Last, known, lock, programs, wish};
-use crate::actions::etcd::{EtcdCluster as World, KIND, Look, Setup, Site, former_key};
+use crate::actions::etcd::{
+    EtcdCluster as World, KIND, Look, Setup, Site, former_key, update_record,
+};
 use crate::domain::Kind;
 use crate::domain::etcd::{ClusterId, Host, Observed, Settings, warnings};
 use crate::engine::record::Claim;
@@ -22,6 +25,9 @@ use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
+/// For a record that nothing waits for.
+const RECORD_LIMIT: Duration = Duration::from_secs(5);
+
 /// Everything that a run needs.
 pub(super) struct Ready {
     pub(super) setup: Setup,
@@ -31,6 +37,8 @@ pub(super) struct Ready {
 
 /// The end of a run.
 pub(super) struct Reached {
+    /// Of the cluster.
+    pub(super) id: String,
     pub(super) observed: Option<Observed>,
     pub(super) stopped: Option<Stopped>,
     looks: BTreeMap<String, Look>,
@@ -178,6 +186,7 @@ pub(super) async fn go(
     let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
     if let Err(stopped) = fleet.lock(patient, by).await {
         return Reached {
+            id: setup.id,
             observed: None,
             stopped: Some(stopped),
             looks: BTreeMap::new(),
@@ -189,13 +198,14 @@ pub(super) async fn go(
     let desired = setup.desired.clone();
     let mut world = World::new(&mut fleet, setup, sites, leaves);
     let converged = converge(&mut world, &run).await;
-    let looks = world.looks().clone();
+    let (looks, id) = (world.looks().clone(), world.id().to_owned());
     fleet.release().await;
     let told = converged.observed.iter().filter(|_| !leaves);
     let told = told.flat_map(|it| warnings(&desired, it)).map(|it| {
         Diagnostic::warning("Something about the etcd cluster is worth knowing", format!("{it}."))
     });
     Reached {
+        id,
         warnings: told.collect(),
         observed: converged.observed,
         stopped: converged.stopped,
@@ -204,7 +214,25 @@ pub(super) async fn go(
     }
 }
 
-fn soon(patience: std::time::Duration) -> Instant {
+/// Writes what is only recorded to the hosts that answer soon. Whatever goes wrong: the state has it, and an apply that
+/// does more brings it there.
+pub(super) async fn record_only(
+    client: &Client,
+    wanted: &EtcdClusterModel,
+    private: &Kept,
+    id: &str,
+) {
+    let Ok(Ready { setup, targets, .. }) = ready(client, wanted, None, private, id) else { return };
+    let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
+    let keys = fleet.keys().map(str::to_owned).collect();
+    let written = fleet.some(&keys, async |_, host| update_record(&host, &setup).await);
+    if timeout(RECORD_LIMIT, written).await.is_err() {
+        tracing::warn!("the record of some hosts is not up to date, for they do not answer");
+    }
+    fleet.release().await;
+}
+
+fn soon(patience: Duration) -> Instant {
     Instant::now() + patience
 }
 
