@@ -70,9 +70,10 @@ impl Marker {
 
 /// The id of a creation that stopped midway: one that some host keeps unfinished, if there is a choice the one that
 /// another host has finished. A creation that goes on with it also recognises what was finished.
-pub fn begun_before<'a>(markers: impl Iterator<Item = &'a Marker> + Clone) -> Option<&'a str> {
-    let unfinished = markers.clone().filter(|it| !it.is_complete).map(|it| it.id.as_str());
-    let is_finished = |id: &str| markers.clone().any(|it| it.is_complete && it.id == id);
+pub fn begun_before<'a>(markers: impl IntoIterator<Item = &'a Marker>) -> Option<&'a str> {
+    let markers: Vec<_> = markers.into_iter().collect();
+    let unfinished = markers.iter().filter(|it| !it.is_complete).map(|it| it.id.as_str());
+    let is_finished = |id: &str| markers.iter().any(|it| it.is_complete && it.id == id);
     unfinished.min_by_key(|id| (!is_finished(id), *id))
 }
 
@@ -116,7 +117,7 @@ mod tests {
         let check = |markers: &[(&str, bool)], expected: Option<&str>| {
             let marker = |it: &(&str, bool)| Marker { id: it.0.to_owned(), is_complete: it.1 };
             let markers: Vec<_> = markers.iter().map(marker).collect();
-            assert_eq!(begun_before(markers.iter()), expected, "{markers:?}");
+            assert_eq!(begun_before(&markers), expected, "{markers:?}");
         };
         check(&[], None);
         // All are finished: whose they are, only an import can say.

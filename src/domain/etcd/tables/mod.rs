@@ -199,7 +199,9 @@ fn without_a_list_intact_members_are_started_and_nothing_else() {
 fn with_a_list_members_that_were_not_heard_are_waited_for() {
     let abc = want("a b c", "3.6");
     let starting = |it: &mut Observed| {
-        ["b", "c"].map(|name| facts(it, name).unit = Unit::Starting);
+        for name in ["b", "c"] {
+            facts(it, name).unit = Unit::Starting;
+        }
     };
     check_with(&abc, "a:3.6* b:3.6- c:3.6-", starting, "wait for b to serve");
     check(&abc, "a:3.6* b:3.6- c:3.6x", "start etcd on b");
