@@ -90,6 +90,7 @@ impl Attribute {
     pub fn new(name: &'static str, docs: &[&str], shape: Shape, rules: Rules) -> Self {
         // `stringify!` keeps the mark of an identifier that is a Rust keyword.
         let name = name.strip_prefix("r#").unwrap_or(name);
+        let shape = if rules.is_configurable() { shape } else { shape.computed() };
         Self { name, description: paragraph(docs), shape, rules }
     }
 
@@ -116,6 +117,22 @@ impl Shape {
             Self::Nested(Nesting::List, attributes) => Type::List(Box::new(object(attributes))),
             Self::Nested(Nesting::Set, attributes) => Type::Set(Box::new(object(attributes))),
             Self::Nested(Nesting::Map, attributes) => Type::Map(Box::new(object(attributes))),
+        }
+    }
+
+    /// The same where the provider sets all of it: what one resource hands out with `computed()` another takes with
+    /// `required()`, by one model.
+    fn computed(self) -> Self {
+        let inside = |it: Attribute| {
+            let sensitive = it.rules.sensitive;
+            Attribute { rules: Rules { sensitive, ..computed() }, shape: it.shape.computed(), ..it }
+        };
+        match self {
+            // An element of a set has no address, so that only the set as a whole is computed.
+            Self::Plain(_) | Self::Nested(Nesting::Set, _) => self,
+            Self::Nested(nesting, attributes) => {
+                Self::Nested(nesting, attributes.into_iter().map(inside).collect())
+            }
         }
     }
 }

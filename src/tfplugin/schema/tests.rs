@@ -154,3 +154,21 @@ fn a_schema_is_sent_with_either_a_type_or_nested_attributes() {
     let attributes = block.unwrap_or_default().attributes;
     assert!(attributes.iter().all(|it| it.r#type.is_empty() == it.nested_type.is_some()));
 }
+
+#[test]
+fn all_of_what_the_provider_sets_is_computed() {
+    let inner = || plain("a", Type::String, required().check(super::not_empty()).sensitive());
+    let outer = nested_as(Nesting::Map, nested(Nesting::Single, inner()), computed());
+    let (_, middle) = outer.nested().unwrap();
+    let (_, inside) = middle[0].nested().unwrap();
+    for it in [&middle[0], &inside[0]] {
+        assert_eq!(it.rules.presence, Presence::Computed);
+        assert!(it.rules.checks.is_empty());
+    }
+    assert!(inside[0].rules.sensitive);
+    check(vec![outer], &[]);
+    let set = nested_as(Nesting::Map, nested(Nesting::Set, text("a")), computed());
+    check(vec![set], &[]);
+    let argument = nested_as(Nesting::Map, inner(), required());
+    assert_eq!(argument.nested().unwrap().1[0].rules.presence, Presence::Required);
+}
