@@ -286,6 +286,47 @@ async fn what_must_not_be_signed_is_refused() {
 }
 
 #[tokio::test]
+async fn a_client_gets_a_day_without_a_lock_and_nothing_is_written() {
+    let lab = Lab::new().await;
+    let authority = lab.authority().await;
+    lab.locked.make_key("/pki/a.key", ("", "")).await.unwrap();
+    let csr = lab.locked.make_csr("/pki/a.key", subject()).await.unwrap();
+    let host: &Host = &lab.locked;
+    let before = tree(lab.root.path());
+    let asked = |change: fn(&mut SignRequest)| {
+        let mut request =
+            SignRequest { server: false, lifetime: 24 * 3600, ..request(csr.clone()) };
+        change(&mut request);
+        host.sign_for_client(request)
+    };
+    let signed = Certificate::parse(asked(|_| ()).await.unwrap().as_bytes()).unwrap();
+    assert!(signed.is_signed_by(&authority) && signed.usages.iter().eq(&[Usage::Client]));
+    for change in [
+        (|it| it.lifetime += 1) as fn(&mut SignRequest),
+        |it| it.server = true,
+        |it| (it.client, it.server) = (false, true),
+    ] {
+        assert_eq!(refusal(asked(change).await), "a call that changes something shows a lock");
+    }
+    assert!(tree(lab.root.path()) == before);
+}
+
+/// Every file below, with its content and when it was written.
+fn tree(at: &Path) -> Vec<(std::path::PathBuf, Vec<u8>, SystemTime)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(at).unwrap() {
+        let (path, of) = entry.map(|it| (it.path(), it.metadata().unwrap())).unwrap();
+        let content = if of.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
+        if of.is_dir() {
+            found.extend(tree(&path));
+        }
+        found.push((path, content, of.modified().unwrap()));
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
 async fn the_journal_has_each_deed_and_no_key() {
     let lab = Lab::new().await;
     lab.authority().await;

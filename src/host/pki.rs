@@ -16,6 +16,18 @@ impl Host {
         let call = format!("make a request with {key}");
         Ok(self.call(call, async |mut it| it.make_csr(request).await).await?.csr)
     }
+
+    /// A certificate in PEM for a client alone, for 24 hours at most. Nothing is written on the host, and no lock taken.
+    ///
+    /// # Errors
+    /// As [`Locked::sign`]; it is for something else.
+    pub async fn sign_for_client(&self, request: SignRequest) -> Result<String, HostError> {
+        let request = SignRequest { claim: None, ..request };
+        Ok(self
+            .call("sign a certificate", async |mut it| it.sign(request).await)
+            .await?
+            .certificate)
+    }
 }
 
 impl Locked {

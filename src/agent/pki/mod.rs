@@ -65,6 +65,14 @@ pub(super) fn make_authority(
     Ok(MakeAuthorityReply { changed: true, certificate: made.certificate })
 }
 
+/// In seconds, of a certificate that needs no lock.
+const MOMENT: u32 = 24 * 3600;
+
+/// Whether a certificate is for one run of a client alone. To sign it changes nothing here, and leaves nothing to renew.
+pub(super) fn is_for_a_moment(request: &SignRequest) -> bool {
+    request.client && !request.server && request.lifetime <= MOMENT
+}
+
 /// Signs a certificate. `now`: nanoseconds since 1970.
 pub(super) fn sign(
     root: &Root,
