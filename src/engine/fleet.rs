@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
@@ -119,15 +120,44 @@ impl Fleet {
         F: Fn(String, Host) -> A,
         A: Future<Output = Result<T, HostError>>,
     {
-        let ask = &ask;
-        let asked = self.members.iter().map(async |(key, member)| {
-            let answer = match self.hosts.connect(member.lease.target(), Patience::Once).await {
-                Ok(host) => ask(key.clone(), host).await,
-                Err(error) => Err(error),
-            };
-            (key.clone(), answer)
-        });
+        let asked = self
+            .members
+            .iter()
+            .map(async |(key, member)| (key.clone(), self.ask_unlocked(key, member, &ask).await));
         join_all(asked).await.into_iter().collect()
+    }
+
+    /// Asks all hosts at the same time without any lock, for what each of them could tell: the first that can.
+    ///
+    /// # Errors
+    /// None can: why not, by the keys of the hosts.
+    pub async fn first<T, F, A>(&self, ask: F) -> Result<T, BTreeMap<String, HostError>>
+    where
+        F: Fn(String, Host) -> A,
+        A: Future<Output = Result<T, HostError>>,
+    {
+        let asked = self
+            .members
+            .iter()
+            .map(async |(key, member)| (key.clone(), self.ask_unlocked(key, member, &ask).await));
+        let mut asked: FuturesUnordered<_> = asked.collect();
+        let mut why = BTreeMap::new();
+        while let Some((key, answer)) = asked.next().await {
+            match answer {
+                Ok(answer) => return Ok(answer),
+                Err(error) => drop(why.insert(key, error)),
+            }
+        }
+        Err(why)
+    }
+
+    async fn ask_unlocked<T, F, A>(&self, key: &str, of: &Member, ask: &F) -> Result<T, HostError>
+    where
+        F: Fn(String, Host) -> A,
+        A: Future<Output = Result<T, HostError>>,
+    {
+        let host = self.hosts.connect(of.lease.target(), Patience::Once).await?;
+        ask(key.to_owned(), host).await
     }
 
     /// The keys that hosts have proven to have, for pinning: "ssh-ed25519 AAAA…".
@@ -273,6 +303,29 @@ mod tests {
         );
         let mut third = fleet("carl", &fakes[1..]);
         third.lock(&BTreeSet::new(), Instant::now()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_first_that_can_answers_and_silence_is_told_when_none_does() {
+        let fakes = three();
+        fakes[0].set_silent(true);
+        let fleet = fleet("anna", &fakes);
+        let told = fleet.first(async |key, host| {
+            if key == "b" {
+                // It hangs.
+                std::future::pending::<()>().await;
+            }
+            Ok(host.name().to_string())
+        });
+        assert_eq!(told.await.unwrap(), "c");
+        let refused = fleet.first(async |_, host| {
+            let (host, call) = (host.name().clone(), "tell".to_owned());
+            Err::<(), _>(HostError::Failed { host, call, reason: "no".to_owned() })
+        });
+        let why = refused.await.unwrap_err();
+        let why: Vec<_> = why.values().map(ToString::to_string).collect();
+        assert_eq!(why.len(), 3);
+        assert_eq!(why[1..], ["b: cannot tell: no", "c: cannot tell: no"]);
     }
 
     #[test]

@@ -4,7 +4,10 @@ mod checks;
 mod dns;
 mod dns_lookup;
 mod dns_record;
+mod etcd_access;
+mod etcd_client;
 mod etcd_cluster;
+mod etcd_status;
 mod explain;
 pub mod host;
 pub mod hosts;
@@ -20,4 +23,6 @@ pub fn registry() -> Registry<Ha> {
         .resource(dns_record::DnsRecord)
         .resource(etcd_cluster::EtcdCluster)
         .data_source(dns_lookup::DnsLookup)
+        .data_source(etcd_status::EtcdStatus)
+        .ephemeral(etcd_client::EtcdClient)
 }

@@ -1,7 +1,7 @@
 //! A directory with a configuration, directories that stand for hosts, and the programs of etcd.
 
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
@@ -108,9 +108,14 @@ impl Local {
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
+        self.run_in(arguments, &[])
+    }
+
+    fn run_in(&self, arguments: &[&str], environment: &[(&str, &Path)]) -> Run {
         let (verb, rest) = arguments.split_first().unwrap();
         let mut command = self.command();
         command.arg(verb).args(["-no-color", "-input=false"]).args(rest);
+        command.envs(environment.iter().copied());
         self.output(&arguments.join(" "), command)
     }
 
@@ -135,6 +140,28 @@ impl Local {
         let run = self.apply();
         self.plan_is_empty();
         run
+    }
+
+    /// With more in the environment, and all that engine and provider log in `trace.log`.
+    #[track_caller]
+    pub(crate) fn run_with(&self, arguments: &[&str], environment: &[(&str, &Path)]) -> Run {
+        let log = self.path("trace.log");
+        let logs = [("TF_LOG", Path::new("TRACE")), ("TF_LOG_PATH", &log)];
+        self.run_in(arguments, &[environment, &logs].concat()).succeeds()
+    }
+
+    /// The same for an apply whose outputs may change by themselves.
+    #[track_caller]
+    pub(crate) fn apply_with(&self, environment: &[(&str, &Path)]) -> Run {
+        self.run_with(&["apply", "-auto-approve"], environment)
+    }
+
+    /// A plan in JSON.
+    #[track_caller]
+    pub(crate) fn show(&self, plan: &str) -> String {
+        let output = self.command().args(["show", "-json", plan]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     #[track_caller]

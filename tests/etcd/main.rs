@@ -18,3 +18,4 @@ mod local;
 
 mod lifecycle;
 mod published;
+mod reads;

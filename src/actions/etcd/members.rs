@@ -4,13 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rcgen::{CertificateParams, KeyPair};
 use tokio::time::{Instant, timeout};
 
+use super::access::Newborn;
 use super::{EtcdCluster, is_alive};
 use crate::domain::etcd::{Alarm, Cluster, ClusterId, Member, MemberId, PeerUrl, Status, Unit};
 use crate::engine::gravest;
-use crate::host::messages::{SignRequest, Subject};
 use crate::host::{HostError, HostName};
 use crate::remote::etcd::{AlarmMember, AlarmType, Api, CallError, Credentials, Members};
 
@@ -21,8 +20,8 @@ const SETTLES: Duration = Duration::from_millis(5500);
 const STUCK: Duration = Duration::from_secs(30);
 /// For a look, in which a member without a quorum is one that does not serve.
 const LOOK: Duration = Duration::from_secs(3);
-/// In seconds; longer than any run.
-const LIFETIME: u32 = 24 * 3600;
+/// Longer than any run.
+const LIFETIME: Duration = Duration::from_hours(24);
 
 /// What one round of questions brought, and what was noticed in those before.
 #[derive(Debug, Default)]
@@ -40,14 +39,14 @@ pub(super) struct Round {
 
 /// A member that answers.
 #[derive(Debug)]
-struct Answer {
+pub(super) struct Answer {
     api: Api,
-    id: u64,
+    pub(super) id: u64,
     process: u32,
-    status: Status,
-    serves: bool,
-    members: Option<Members>,
-    alarms: Vec<AlarmMember>,
+    pub(super) status: Status,
+    pub(super) serves: bool,
+    pub(super) members: Option<Members>,
+    pub(super) alarms: Vec<AlarmMember>,
 }
 
 impl EtcdCluster<'_> {
@@ -91,31 +90,20 @@ impl EtcdCluster<'_> {
         let signer = self.looks.iter().find(|(_, it)| it.signs());
         let Some((key, look)) = signer else { return Ok(None) };
         let (site, authority) = (&self.sites[key], look.authority().unwrap_or_default());
-        let failed = |err: &dyn std::error::Error| HostError::Failed {
+        let failed = |reason: String| HostError::Failed {
             host: site.host.clone(),
             call: "make a certificate for the provider".to_owned(),
-            reason: err.to_string(),
+            reason,
         };
-        let own = KeyPair::generate().map_err(|it| failed(&it))?;
-        let csr = CertificateParams::default().serialize_request(&own);
-        let csr = csr.and_then(|it| it.pem()).map_err(|it| failed(&it))?;
-        // Without any name: members would compare one with where the connection comes from.
-        let subject = Subject { common_name: "provider".to_owned(), ..Subject::default() };
-        let request = SignRequest {
-            authority: site.authority().into(),
-            csr,
-            subject: Some(subject),
-            client: true,
-            lifetime: LIFETIME,
-            ..SignRequest::default()
-        };
+        let own = Newborn::new().map_err(failed)?;
+        let request = own.request(&site.authority(), "provider", LIFETIME);
         let keys = BTreeSet::from([key.clone()]);
         let answers =
             self.fleet.some(&keys, async |_, host| host.sign(request.clone()).await).await;
         let certificate = gravest(answers)?.into_values().next().unwrap_or_default();
-        Credentials::new(&authority, &certificate, &own.serialize_pem())
+        Credentials::new(&authority, &certificate, &own.key.serialize_pem())
             .map(Some)
-            .map_err(|it| failed(&it))
+            .map_err(|it| failed(it.to_string()))
     }
 
     /// A voter that serves, if possible another than this one.
@@ -154,7 +142,7 @@ impl EtcdCluster<'_> {
     }
 }
 
-async fn ask(api: Api, process: u32) -> Option<Answer> {
+pub(super) async fn ask(api: Api, process: u32) -> Option<Answer> {
     let told = timeout(LOOK, api.status()).await.ok()?.ok()?;
     let header = told.header.unwrap_or_default();
     let mut answer = Answer {

@@ -3,6 +3,7 @@
 //! [`EtcdCluster`] is the world of one run. A host is looked at by its agent alone (`look`); what members say goes through
 //! the agents of their hosts (`members`). The journal that the planner reads is a record of its own (`notes`).
 
+mod access;
 mod certify;
 mod health;
 mod leaving;
@@ -13,18 +14,21 @@ mod perform;
 mod setup;
 mod site;
 mod stage;
+mod status;
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test measures time")]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::access::{Access, Issued, issue};
 pub use self::health::{ask_health, concerns};
 pub use self::look::Look;
 use self::members::Round;
 pub use self::perform::update_record;
 pub use self::setup::{Certificates, Programs, Setup};
 pub use self::site::Site;
+pub use self::status::{MemberReport, Report, Told, status};
 use crate::actions::begun_before;
 use crate::domain::Next;
 use crate::domain::etcd::{

@@ -17,6 +17,16 @@ pub(super) const USER: &str = "etcd";
 const INITIAL: &str = "ETCD_INITIAL_CLUSTER";
 const PROGRAMS: &str = "/usr/local/lib/ha/etcd/";
 
+/// Where the keys and certificates of a cluster lie.
+pub(super) fn certificates(cluster: &str) -> String {
+    format!("/etc/etcd-{cluster}")
+}
+
+/// The directory of its authority.
+pub(super) fn authority(cluster: &str) -> String {
+    format!("{}/ca", certificates(cluster))
+}
+
 /// A host of the cluster.
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -72,7 +82,7 @@ impl Site {
 
     /// Keys and certificates.
     pub(super) fn certificates(&self) -> String {
-        format!("/etc/etcd-{}", self.cluster)
+        certificates(&self.cluster)
     }
 
     pub(super) fn certificate(&self, leaf: &str) -> String {
@@ -85,7 +95,7 @@ impl Site {
 
     /// The directory of the authority.
     pub(super) fn authority(&self) -> String {
-        format!("{}/ca", self.certificates())
+        authority(&self.cluster)
     }
 
     pub(super) fn data_dir(&self) -> &str {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::etcd::{ClusterName, Folder, Name, Version};
 use crate::model;
+use crate::resources::etcd_access::{EtcdAccessHostModel, EtcdAccessModel};
 use crate::resources::host::HostModel;
 use crate::tfplugin::model::Timeouts;
 use crate::tfplugin::value::{Datum, Set, Value};
@@ -93,54 +94,6 @@ model! {
     }
 }
 
-model! {
-    /// What other resources need to use the cluster.
-    pub(crate) struct EtcdAccessModel {
-        /// Of the resource.
-        id: Value<String> = computed(),
-        /// Of the cluster.
-        name: Value<String> = computed(),
-        /// URLs for clients.
-        endpoints: Value<Vec<Value<String>>> = computed(),
-        /// Certificate of the authority, in PEM.
-        ca_certificate: Value<String> = computed(),
-        /// Hosts of the members, by name.
-        hosts: Value<BTreeMap<String, EtcdAccessHostModel>> = computed(),
-        /// How often the data was replaced by a restore.
-        generation: Value<i64> = computed(),
-    }
-}
-
-model! {
-    /// A host and its address in the cluster.
-    pub(crate) struct EtcdAccessHostModel {
-        /// The machine.
-        host: Value<EtcdAccessWayModel> = computed(),
-        /// The address that the cluster uses.
-        address: Value<String> = computed(),
-    }
-}
-
-model! {
-    /// How to get to a host.
-    pub(crate) struct EtcdAccessWayModel {
-        /// Where SSH connects.
-        address: Value<String> = computed(),
-        /// Port of the SSH server.
-        port: Value<u16> = computed(),
-        /// Who logs in.
-        user: Value<String> = computed(),
-        /// Name in `connections` of the provider.
-        connection: Value<String> = computed(),
-        /// Its public key.
-        host_key: Value<String> = computed(),
-        /// `ssh` or `local`.
-        transport: Value<String> = computed(),
-        /// What comes before every path of a local host.
-        root: Value<String> = computed(),
-    }
-}
-
 /// The members, as far as they are known.
 pub(super) fn members(
     model: &EtcdClusterModel,
@@ -172,17 +125,8 @@ pub(super) fn complete(model: &mut EtcdClusterModel) {
         _ => Value::Unknown,
     };
     let endpoints: Vec<_> = members(model).map(|(_, it)| endpoint(it)).collect();
-    let way = |it: &HostModel| EtcdAccessWayModel {
-        address: it.address.clone(),
-        port: it.port.clone(),
-        user: it.user.clone(),
-        connection: it.connection.clone(),
-        host_key: it.host_key.clone(),
-        transport: it.transport.clone(),
-        root: it.root.clone(),
-    };
     let host = |it: &EtcdMemberModel| EtcdAccessHostModel {
-        host: it.host.known().map_or(Value::Unknown, |it| Value::Known(way(it))),
+        host: it.host.known().map_or(Value::Unknown, |it| Value::Known(it.clone())),
         address: address(it),
     };
     let hosts: BTreeMap<_, _> = members(model).map(|(key, it)| (key.clone(), host(it))).collect();
