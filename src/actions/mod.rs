@@ -4,6 +4,7 @@ pub mod dns;
 pub mod etcd;
 mod identity;
 mod ownership;
+pub mod programs;
 mod services;
 
 pub use self::identity::random_id;

@@ -1,12 +1,13 @@
 //! Programs of a release, brought to a host.
 #![expect(clippy::disallowed_methods, reason = "reads what is to be uploaded")]
 
+use std::io::Cursor;
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::fs::File;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 use tonic::Response;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
@@ -40,6 +41,8 @@ pub enum Origin<'a> {
     },
     /// A file of this machine, which is uploaded.
     File(&'a Path),
+    /// The same, in memory.
+    Memory(&'a Bytes),
 }
 
 impl Locked {
@@ -59,7 +62,20 @@ impl Locked {
                 };
                 self.fetch(request).await
             }
-            Origin::File(path) => self.upload(artifact, path).await,
+            Origin::File(path) => {
+                let unreadable = |err: std::io::Error| HostError::Failed {
+                    host: self.name().clone(),
+                    call: format!("take {}", artifact.file),
+                    reason: format!("{} cannot be read here: {err}", path.display()),
+                };
+                let file = File::open(path).await.map_err(unreadable)?;
+                let size = file.metadata().await.map_err(unreadable)?.len();
+                self.upload(artifact, file, size).await
+            }
+            Origin::Memory(content) => {
+                let size = content.len() as u64;
+                self.upload(artifact, Cursor::new(content.clone()), size).await
+            }
         }
     }
 
@@ -85,21 +101,18 @@ impl Locked {
         fetched.await
     }
 
-    async fn upload(&self, artifact: Artifact, path: &Path) -> Result<bool, HostError> {
+    async fn upload(
+        &self,
+        artifact: Artifact,
+        content: impl AsyncRead + Send + Unpin + 'static,
+        size: u64,
+    ) -> Result<bool, HostError> {
         let call = format!("take {}", artifact.file);
-        let unreadable = |err: std::io::Error| HostError::Failed {
-            host: self.name().clone(),
-            call: call.clone(),
-            reason: format!("{} cannot be read here: {err}", path.display()),
-        };
-        let file = File::open(path).await.map_err(unreadable)?;
-        let size = file.metadata().await.map_err(unreadable)?.len();
         let open = UploadArtifactOpen { claim: self.claim(), artifact: Some(artifact), size };
         let (sender, requests) = mpsc::channel(WAITING);
-        let reads = tokio::spawn(send(file, open, sender));
+        let reads = tokio::spawn(send(content, open, sender));
         let requests = ReceiverStream::new(requests);
-        let taken =
-            self.call(call.clone(), async |mut it| it.upload_artifact(requests).await).await;
+        let taken = self.call(call, async |mut it| it.upload_artifact(requests).await).await;
         reads.abort();
         Ok(taken?.changed)
     }
@@ -135,7 +148,7 @@ impl Locked {
 
 /// A file that ends too early is noticed by the host, which knows how long it must be.
 async fn send(
-    mut file: File,
+    mut file: impl AsyncRead + Unpin,
     open: UploadArtifactOpen,
     sender: mpsc::Sender<UploadArtifactRequest>,
 ) {

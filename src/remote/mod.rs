@@ -1,9 +1,9 @@
 //! Services that are not hosts.
 
 #[cfg(feature = "provider")]
-pub mod checksums;
-#[cfg(feature = "provider")]
 pub mod dns;
 #[cfg(feature = "provider")]
 pub mod etcd;
+#[cfg(feature = "provider")]
+pub mod fetch;
 pub mod http;

@@ -3,7 +3,6 @@
 mod course;
 mod forecast;
 mod model;
-mod programs;
 mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,6 +11,7 @@ mod etcd_status;
 mod explain;
 pub mod host;
 pub mod hosts;
+mod programs;
 pub mod provider;
 
 pub use self::explain::{explain, run};

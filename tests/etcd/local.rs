@@ -171,6 +171,11 @@ impl Local {
     }
 
     #[track_caller]
+    pub(crate) fn apply_fails(&self) -> Run {
+        self.run(&["apply", "-auto-approve"]).fails()
+    }
+
+    #[track_caller]
     pub(crate) fn destroy(&self) -> Run {
         self.run(&["destroy", "-auto-approve"]).succeeds()
     }

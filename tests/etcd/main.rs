@@ -17,5 +17,6 @@ mod engine;
 mod local;
 
 mod lifecycle;
+mod mirror;
 mod published;
 mod reads;

@@ -26,7 +26,7 @@ pub use self::health::{ask_health, concerns};
 pub use self::look::Look;
 use self::members::Round;
 pub use self::perform::update_record;
-pub use self::setup::{Certificates, Programs, Setup};
+pub use self::setup::{Certificates, Setup};
 pub use self::site::Site;
 pub use self::status::{MemberReport, Report, Told, status};
 use crate::actions::begun_before;

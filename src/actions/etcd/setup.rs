@@ -1,18 +1,17 @@
 //! What the actions know beyond the planner.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Map;
 use time::Duration;
 
 use super::site::Site;
-use crate::domain::artifacts::Source;
+use crate::actions::programs::Programs;
 use crate::domain::etcd::{ClusterId, Desired, Settings};
 use crate::domain::pki::{self, Profile, ProfileError, Usage};
 use crate::engine::record::{Claim, Record};
 use crate::host::HostName;
-use crate::remote::http::Route;
 
 /// The wish, and what stands around it.
 #[derive(Clone, Debug)]
@@ -34,7 +33,7 @@ pub struct Setup {
     /// What ran on each member when it was last seen, by its key.
     pub last: BTreeMap<String, Settings>,
     /// Where the program comes from.
-    pub programs: Programs,
+    pub programs: Arc<Programs>,
 }
 
 /// How certificates are made.
@@ -46,21 +45,6 @@ pub struct Certificates {
     pub ca_validity: Duration,
     /// Names and addresses beside those of the host.
     pub extra_sans: Vec<String>,
-}
-
-/// Where programs come from.
-#[derive(Clone, Debug)]
-pub struct Programs {
-    /// URLs and checksums.
-    pub source: Source,
-    /// On this machine; the files are uploaded.
-    pub directory: Option<PathBuf>,
-    /// To the file of checksums.
-    pub route: Route,
-    /// For hosts that download. Empty: none.
-    pub proxy: String,
-    /// PEM, for hosts that download. Empty: those that they trust.
-    pub authorities: String,
 }
 
 /// The names of the leaves, as in paths and for people.

@@ -9,6 +9,7 @@ use serde_json::Map;
 use tokio::time::Instant;
 
 use super::*;
+use crate::actions::programs::{By, Downloads, Programs};
 use crate::domain::artifacts::{Project, Source};
 use crate::domain::etcd::{Arguments, Desired, Environment, OnDestroy, Place, Ports, Timing, Wish};
 use crate::engine::record::Claim;
@@ -64,13 +65,11 @@ fn setup() -> Setup {
         applied: Map::new(),
         known: None,
         last: BTreeMap::new(),
-        programs: Programs {
+        programs: Arc::new(Programs {
             source: Source::upstream(Project::Etcd),
-            directory: None,
+            by: By::Here(Downloads::default()),
             route,
-            proxy: String::new(),
-            authorities: String::new(),
-        },
+        }),
     }
 }
 

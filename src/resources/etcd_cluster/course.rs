@@ -8,16 +8,18 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::model::{EtcdClusterModel, complete, has_same_settings, members, name};
-use super::{EtcdCluster, Kept, Last, known, lock, programs, wish};
+use super::{EtcdCluster, Kept, Last, known, lock, wish};
 use crate::actions::etcd::{
     EtcdCluster as World, KIND, Look, Setup, Site, former_key, update_record,
 };
 use crate::domain::Kind;
+use crate::domain::artifacts::Project;
 use crate::domain::etcd::{ClusterId, Host, Observed, Settings, warnings};
 use crate::engine::record::Claim;
 use crate::engine::{Announced, Fleet, Stopped, converge};
 use crate::host::Target;
 use crate::resources::host::target;
+use crate::resources::programs::programs;
 use crate::resources::provider::{Client, Gap};
 use crate::resources::run;
 use crate::tfplugin::api::{Context, Wanted};
@@ -138,7 +140,7 @@ pub(super) fn ready(
         applied: wish::applied(wanted),
         known: known_id,
         last: last.collect(),
-        programs: programs::programs(client)?,
+        programs: Arc::new(programs(client, Project::Etcd)?),
         desired,
     };
     for (key, site) in &sites {

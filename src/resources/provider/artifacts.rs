@@ -28,7 +28,7 @@ model! {
         fetch_from: Value<String> = optional().check(one_of(&["host", "provider"])),
         /// URL of the proxy for downloads.
         proxy: Value<String> = optional().check(checks::url()),
-        /// Certificates in PEM that downloads trust beside those of the system.
+        /// Certificates in PEM that downloads trust, instead of those of the system.
         ca_certificate: Value<String> = optional().check(checks::certificates()),
     }
 }
@@ -50,7 +50,7 @@ pub struct Artifacts {
     pub fetch_from: FetchFrom,
     /// For downloads.
     pub proxy: Option<String>,
-    /// PEM, beside the certificates of the system.
+    /// PEM, instead of the certificates of the system.
     pub ca_certificate: Option<String>,
 }
 

@@ -1,23 +1,27 @@
-//! Fetches files of checksums. What they say is read elsewhere.
+//! Fetches files of checksums, whose text is read elsewhere, and files of releases, each known by its digest.
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::{Client, StatusCode};
 use rustls::crypto::aws_lc_rs;
+use sha2::{Digest as _, Sha256};
 
 use super::http::{self, Route, RouteError};
 
-/// The one of a large release has some kilobytes.
-const MOST_BYTES: usize = 1 << 20;
+/// A file of checksums of a large release has some kilobytes.
+const MOST_TEXT: usize = 1 << 20;
+/// As much as an agent takes for an artifact.
+const MOST_FILE: usize = 2 << 30;
 /// Pauses after what may be over in a moment.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 const STALL: Duration = Duration::from_secs(15);
 
-/// Why there is no file of checksums.
+/// Why there is no file.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// Neither http nor https.
-    #[error("the place of the checksums is no URL")]
+    #[error("the place of the file is no URL")]
     Url,
     /// The proxy or the authorities.
     #[error("cannot prepare to fetch {url}")]
@@ -43,11 +47,27 @@ pub enum FetchError {
         /// As the server said.
         status: StatusCode,
     },
-    /// A page or an archive.
+    /// Where a text is meant, a page or an archive.
     #[error("{url} is no text of at most 1 MiB")]
     NoText {
         /// Without its query.
         url: String,
+    },
+    /// More than any file has.
+    #[error("{url} has more than {MOST_FILE} bytes")]
+    TooLarge {
+        /// Without its query.
+        url: String,
+    },
+    /// It is not what was published.
+    #[error("{url} is another file: its SHA-256 is {found}, not {wanted}")]
+    Digest {
+        /// Without its query.
+        url: String,
+        /// In hexadecimal digits.
+        found: String,
+        /// The same.
+        wanted: String,
     },
 }
 
@@ -59,7 +79,11 @@ impl FetchError {
             Self::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
-            Self::Url | Self::Route { .. } | Self::NoText { .. } => false,
+            Self::Url
+            | Self::Route { .. }
+            | Self::NoText { .. }
+            | Self::TooLarge { .. }
+            | Self::Digest { .. } => false,
         }
     }
 }
@@ -68,24 +92,68 @@ impl FetchError {
 ///
 /// # Errors
 /// Three tries when nobody answers or the server has a trouble of its own; one when it says no.
-pub async fn fetch(url: &str, route: &Route) -> Result<String, FetchError> {
-    fetch_with(url, route, &PAUSES).await
+pub async fn text(url: &str, route: &Route) -> Result<String, FetchError> {
+    text_with(url, route, &PAUSES).await
 }
 
-async fn fetch_with(url: &str, route: &Route, pauses: &[Duration]) -> Result<String, FetchError> {
+/// The file at a URL that has this digest, in memory.
+///
+/// # Errors
+/// As [`text`]; it has another digest.
+pub async fn file(url: &str, route: &Route, digest: &[u8; 32]) -> Result<Bytes, FetchError> {
+    file_with(url, route, digest, &PAUSES).await
+}
+
+async fn text_with(url: &str, route: &Route, pauses: &[Duration]) -> Result<String, FetchError> {
+    let (url, content) = get(url, route, pauses, MOST_TEXT).await?;
+    let content = content.ok_or_else(|| FetchError::NoText { url: url.clone() })?;
+    String::from_utf8(content).map_err(|_| FetchError::NoText { url })
+}
+
+async fn file_with(
+    url: &str,
+    route: &Route,
+    digest: &[u8; 32],
+    pauses: &[Duration],
+) -> Result<Bytes, FetchError> {
+    let (url, content) = get(url, route, pauses, MOST_FILE).await?;
+    let content = content.ok_or_else(|| FetchError::TooLarge { url: url.clone() })?;
+    let found = Sha256::digest(&content);
+    if found[..] == digest[..] {
+        return Ok(content.into());
+    }
+    Err(FetchError::Digest { url, found: hex(&found), wanted: hex(digest) })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|it| format!("{it:02x}")).collect()
+}
+
+/// How the URL is shown, and what is there, unless it is more than `most` bytes.
+async fn get(
+    url: &str,
+    route: &Route,
+    pauses: &[Duration],
+    most: usize,
+) -> Result<(String, Option<Vec<u8>>), FetchError> {
     let url = http::parse(url).ok_or(FetchError::Url)?;
+    let shown = http::shown(&url);
     let client = http::client(aws_lc_rs::default_provider(), route, STALL)
-        .map_err(|source| FetchError::Route { url: http::shown(&url), source })?;
+        .map_err(|source| FetchError::Route { url: shown.clone(), source })?;
     for pause in pauses {
-        match fetch_once(&client, url.clone()).await {
+        match get_once(&client, url.clone(), most).await {
             Err(fault) if fault.is_transient() => tokio::time::sleep(*pause).await,
-            done => return done,
+            done => return Ok((shown, done?)),
         }
     }
-    fetch_once(&client, url).await
+    Ok((shown, get_once(&client, url, most).await?))
 }
 
-async fn fetch_once(client: &Client, url: reqwest::Url) -> Result<String, FetchError> {
+async fn get_once(
+    client: &Client,
+    url: reqwest::Url,
+    most: usize,
+) -> Result<Option<Vec<u8>>, FetchError> {
     let shown = http::shown(&url);
     let unreachable =
         |error| FetchError::Unreachable { url: shown.clone(), source: http::fault(error) };
@@ -94,14 +162,14 @@ async fn fetch_once(client: &Client, url: reqwest::Url) -> Result<String, FetchE
     if status != StatusCode::OK {
         return Err(FetchError::Status { url: shown, status });
     }
-    let mut text = Vec::new();
+    let mut content = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        text.extend_from_slice(&chunk);
-        if MOST_BYTES < text.len() {
-            return Err(FetchError::NoText { url: shown });
+        if most - content.len() < chunk.len() {
+            return Ok(None);
         }
+        content.extend_from_slice(&chunk);
     }
-    String::from_utf8(text).map_err(|_| FetchError::NoText { url: shown })
+    Ok(Some(content))
 }
 
 #[cfg(test)]
@@ -119,6 +187,15 @@ mod tests {
     /// Gives these answers, one to each connection, the last one again and again. Tells what came of it and how many
     /// were asked for.
     async fn answers(texts: &[&str]) -> (Result<String, FetchError>, usize) {
+        let route = Route { proxy: Proxy::Direct, authorities: None };
+        asked(texts, async |url| text_with(&url, &route, &[Duration::from_millis(1); 2]).await)
+            .await
+    }
+
+    async fn asked<T>(
+        texts: &[&str],
+        ask: impl AsyncFnOnce(String) -> Result<T, FetchError>,
+    ) -> (Result<T, FetchError>, usize) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/SHA256SUMS?token=secret", listener.local_addr().unwrap());
         let texts: Vec<_> = texts.iter().map(|it| (*it).to_owned()).collect();
@@ -134,8 +211,7 @@ mod tests {
                 let _ = stream.write_all(texts[at].as_bytes()).await;
             }
         });
-        let route = Route { proxy: Proxy::Direct, authorities: None };
-        let done = fetch_with(&url, &route, &[Duration::from_millis(1); 2]).await;
+        let done = ask(url).await;
         server.abort();
         (done, asked.load(Ordering::SeqCst))
     }
@@ -167,12 +243,29 @@ mod tests {
     #[tokio::test]
     async fn what_is_too_long_or_no_text_is_refused() {
         let long =
-            format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(MOST_BYTES + 1));
+            format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(MOST_TEXT + 1));
         let (done, asked) = answers(&[&long]).await;
         assert!(matches!(done, Err(FetchError::NoText { .. })), "{done:?}");
         assert_eq!(asked, 1);
         let route = Route { proxy: Proxy::Direct, authorities: None };
-        let done = fetch("file:///etc/passwd", &route).await;
+        let done = text("file:///etc/passwd", &route).await;
         assert!(matches!(done, Err(FetchError::Url)));
+    }
+
+    #[tokio::test]
+    async fn a_file_is_what_was_published_or_nothing() {
+        let route = Route { proxy: Proxy::Direct, authorities: None };
+        let check = async |texts: &[&str], content: &str| {
+            let digest: [u8; 32] = Sha256::digest(content).into();
+            let pauses = [Duration::from_millis(1); 2];
+            asked(texts, async |url| file_with(&url, &route, &digest, &pauses).await).await
+        };
+        assert_eq!(check(&[CUT, FINE], "abc").await.0.unwrap(), "abc");
+        let (done, asked) = check(&[FINE], "abd").await;
+        let text = done.unwrap_err().to_string();
+        assert!(text.contains("/SHA256SUMS is another file: its SHA-256 is ba7816bf"), "{text}");
+        assert_eq!(asked, 1);
+        assert!(matches!(check(&[NONE], "abc").await.0, Err(FetchError::Status { .. })));
+        assert!(matches!(check(&[CUT], "abc").await.0, Err(FetchError::Unreachable { .. })));
     }
 }
