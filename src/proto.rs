@@ -27,7 +27,6 @@ pub mod health {
 }
 
 /// What is asked of etcd.
-#[cfg(feature = "provider")]
 pub mod etcd {
     tonic::include_proto!("etcdserverpb");
 }

@@ -71,6 +71,12 @@ async fn open(
 }
 
 async fn tcp(address: &str) -> Result<(Reader, Writer), Fault> {
+    let (reader, writer) = connect(address).await?.0.into_split();
+    Ok((Box::new(reader), Box::new(writer)))
+}
+
+/// A connection to a port of this host, and the address that it is.
+pub(super) async fn connect(address: &str) -> Result<(TcpStream, SocketAddr), Fault> {
     let target: SocketAddr = address
         .parse()
         .map_err(|_| Fault::Invalid(format!("{address:?} is not an IP address with a port")))?;
@@ -79,8 +85,7 @@ async fn tcp(address: &str) -> Result<(Reader, Writer), Fault> {
     }
     let connected = in_time(address, TcpStream::connect(target)).await?;
     connected.set_nodelay(true).map_err(Fault::failed(format!("set up {address}")))?;
-    let (reader, writer) = connected.into_split();
-    Ok((Box::new(reader), Box::new(writer)))
+    Ok((connected, target))
 }
 
 async fn unix(root: &Root, path: &[u8]) -> Result<(Reader, Writer), Fault> {

@@ -31,6 +31,7 @@ mod rpc;
 mod run;
 mod serve;
 mod services;
+mod snapshot;
 mod state;
 mod stdio;
 mod supervise;

@@ -15,7 +15,8 @@ use super::files::calls as files;
 use super::lock::{Asker, Outcome};
 use super::place::{HostPath, Root};
 use super::{
-    artifacts, clock, facts, forward, journal, machine, packages, pki, record, run, services, users,
+    artifacts, clock, facts, forward, journal, machine, packages, pki, record, run, services,
+    snapshot, users,
 };
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::lock_reply::Outcome as Told;
@@ -297,6 +298,13 @@ impl Agent for Rpc {
             return answer(self.host.blocking(move |it| work(&it.root)).await?);
         }
         answer(self.host.change_files(claim, deed, work).await?)
+    }
+
+    async fn save_snapshot(
+        &self,
+        request: Request<SaveSnapshotRequest>,
+    ) -> Result<Response<SaveSnapshotReply>, Status> {
+        answer(snapshot::save(&self.host, request.into_inner()).await?)
     }
 
     type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;

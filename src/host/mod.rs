@@ -18,6 +18,7 @@ mod locked;
 mod name;
 mod pki;
 mod pool;
+mod snapshot;
 pub mod ssh;
 
 pub use self::artifacts::Origin;

@@ -126,7 +126,8 @@ async fn file_with(
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
+    let digits = bytes.iter().flat_map(|it| [it >> 4, it & 15]);
+    digits.filter_map(|it| char::from_digit(it.into(), 16)).collect()
 }
 
 /// How the URL is shown, and what is there, unless it is more than `most` bytes.

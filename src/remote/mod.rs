@@ -2,7 +2,6 @@
 
 #[cfg(feature = "provider")]
 pub mod dns;
-#[cfg(feature = "provider")]
 pub mod etcd;
 #[cfg(feature = "provider")]
 pub mod fetch;

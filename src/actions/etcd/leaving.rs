@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::EtcdCluster;
 use super::notes::Notes;
 use crate::actions::record_name;
+use crate::domain::etcd::kept;
 use crate::engine::gravest;
 use crate::host::HostError;
 use crate::host::messages::service_request::Action;
@@ -39,10 +40,14 @@ impl EtcdCluster<'_> {
         data: Data,
     ) -> Result<(), HostError> {
         let (sites, looks, claim) = (&self.sites, &self.looks, &self.setup.claim);
+        let name = &self.setup.desired.name;
         let done = self.fleet.some(keys, async |key, host| {
             let site = &sites[&key];
             crate::actions::remove_service(&host, &site.unit()).await?;
             let member = looks.get(&key).and_then(|it| it.notes.member).unwrap_or_default();
+            if data == Data::Deleted {
+                host.remove(&kept(name), true).await?;
+            }
             for path in site.data_dirs() {
                 if data == Data::Deleted {
                     host.remove(path, true).await?;

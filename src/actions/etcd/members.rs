@@ -121,18 +121,21 @@ impl EtcdCluster<'_> {
         self.reached(self.round.answers.iter().find(|(_, it)| it.status.is_leader))
     }
 
-    /// The member on the host of this key.
-    pub(super) fn member_on(&self, key: &str) -> Result<(Api, HostName), HostError> {
-        self.reached(self.round.answers.get_key_value(key))
+    /// What the member on the host of this key has said of itself.
+    pub(super) fn status_on(&self, key: &str) -> Result<Status, HostError> {
+        let answer = self.round.answers.get(key);
+        answer.map(|it| it.status).ok_or_else(|| self.nobody())
     }
 
     fn reached(&self, found: Option<(&String, &Answer)>) -> Result<(Api, HostName), HostError> {
-        if let Some((key, answer)) = found {
-            return Ok((answer.api.clone(), self.sites[key].host.clone()));
-        }
+        let (key, answer) = found.ok_or_else(|| self.nobody())?;
+        Ok((answer.api.clone(), self.sites[key].host.clone()))
+    }
+
+    fn nobody(&self) -> HostError {
         let host = self.setup.called.clone();
         let source = "no member answers that could do it".into();
-        Err(HostError::Unreachable { host, source })
+        HostError::Unreachable { host, source }
     }
 
     /// Asks a voter for the members of this moment.

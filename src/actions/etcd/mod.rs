@@ -13,6 +13,7 @@ mod notes;
 mod perform;
 mod setup;
 mod site;
+mod snapshot;
 mod stage;
 mod status;
 #[cfg(test)]

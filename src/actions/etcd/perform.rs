@@ -71,13 +71,7 @@ impl EtcdCluster<'_> {
                 let (api, host) = self.voter(MemberId(0))?;
                 api.update(member.0, peer_url.as_str()).await.map_err(|it| explain(host, it))
             }
-            Step::Snapshot { from } => {
-                let (api, host) = self.member_on(from.as_str())?;
-                let size = api.verify_snapshot().await.map_err(|it| explain(host, it))?;
-                tracing::info!(from = %from, size, "a snapshot was verified");
-                self.has_snapshot = true;
-                Ok(())
-            }
+            Step::Snapshot { from, .. } => self.snapshot(from).await,
             Step::Disarm { member } => {
                 let (api, host) = self.voter(MemberId(0))?;
                 let done = api.disarm(member.0, AlarmType::Corrupt).await;

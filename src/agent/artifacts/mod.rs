@@ -34,6 +34,7 @@ use crate::proto::agent::{
 };
 
 pub(super) use self::look::look;
+pub(super) use self::part::{available, full};
 
 /// Nothing came for so long.
 const STALL: Duration = Duration::from_secs(30);

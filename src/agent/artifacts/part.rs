@@ -115,13 +115,13 @@ pub(super) fn check_size(size: u64) -> Result<(), Fault> {
 }
 
 /// The file system is full.
-pub(super) fn full(directory: BorrowedFd<'_>, what: &str, needed: u64) -> Fault {
+pub(crate) fn full(directory: BorrowedFd<'_>, what: &str, needed: u64) -> Fault {
     let free = available(directory);
     Fault::Refused(format!("no space for {what}: {needed} bytes are needed, {free} are free"))
 }
 
 /// Bytes; without an answer as many as one likes.
-fn available(directory: BorrowedFd<'_>) -> u64 {
+pub(crate) fn available(directory: BorrowedFd<'_>) -> u64 {
     fstatvfs(directory.as_fd()).map_or(u64::MAX, |it| it.f_bavail.saturating_mul(it.f_frsize))
 }
 

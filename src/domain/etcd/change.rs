@@ -82,7 +82,7 @@ fn roll(view: &View, candidate: &Candidate, all: &[Candidate]) -> Next<Step, Ref
     let is_minor = all.iter().any(|it| it.runs.minor != version.minor);
     if is_minor && !view.observed.has_snapshot {
         let from = view.helper(member.id).map_or(seat.name, |(name, _)| name);
-        return Next::Act(Step::Snapshot { from: from.clone() });
+        return Next::Act(view.snapshot(from));
     }
     // One or two cannot do without each other: then all must be well, so that the pause is short.
     let is_small = cluster.voters() <= 2 && cluster.healthy() == cluster.voters();

@@ -42,7 +42,7 @@
 //! | `MoveAside` | only data whose id is not in the list that was just read, under our record: stops the unit, renames data and log directory |
 //! | `Retire` | as `MoveAside`; removes the unit, wipes the key of the authority and the leaves, and removes the record last |
 //! | `UpdatePeerUrl` | the journal of that host has the address first; then `MemberUpdate` of this id with this URL alone. Never of a learner: early patches promote it |
-//! | `Snapshot` | streams all data of this member and verifies the digest at its end. Nothing is kept |
+//! | `Snapshot` | the agent of that host streams all data of its member into a file of mode 0600 in [`snapshots`], named after version and revision. It is kept, with the one before it, once its size and the digest at its end are proven; where the disk has no room nothing is begun |
 //! | `Rewrite` | files and unit as rendered; nothing restarts |
 //! | `Disarm` | clears the CORRUPT alarm of this id |
 //! | `Record` | the record is complete and holds what is wished, with consumers kept |
@@ -91,7 +91,7 @@ pub use self::observed::{
 };
 pub use self::refusal::{Refusal, Subject};
 pub use self::render::{Files, Rendered, initial_cluster, render};
-pub use self::steps::Step;
+pub use self::steps::{Step, kept, snapshots};
 pub use self::timing::{Timing, TimingFault};
 pub use self::version::{Version, VersionFault};
 pub use self::warnings::{Warning, warnings};

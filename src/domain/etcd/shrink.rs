@@ -17,7 +17,7 @@ pub(super) fn next(view: &View) -> Turn {
         if !view.observed.has_snapshot
             && let Some((from, _)) = view.helper(member.id)
         {
-            return Some(Next::Act(Step::Snapshot { from: from.clone() }));
+            return Some(Next::Act(view.snapshot(from)));
         }
         Some(remove(view, member, key))
     })

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::desired::{Name, PeerUrl};
+use super::desired::{ClusterName, Name, PeerUrl};
 use super::observed::MemberId;
 use super::version::Version;
 use crate::domain::Kind;
@@ -49,8 +49,8 @@ pub enum Step {
     Retire { host: Name },
     /// Tell the others where a member will be.
     UpdatePeerUrl { host: Name, member: MemberId, peer_url: PeerUrl },
-    /// Take a snapshot, and verify it.
-    Snapshot { from: Name },
+    /// Keep a snapshot on the host of the member, once it is verified.
+    Snapshot { from: Name, cluster: ClusterName },
     /// Write files that somebody has edited.
     Rewrite { hosts: Vec<Name> },
     /// Clear the alarm of a corrupt member that is not there any more.
@@ -59,6 +59,16 @@ pub enum Step {
     Record { hosts: Vec<Name> },
     /// End the cluster on these hosts.
     Dismantle { hosts: Vec<Name>, is_purged: bool },
+}
+
+/// What is kept of a cluster on its hosts beside its data.
+pub fn kept(cluster: &ClusterName) -> String {
+    format!("/var/lib/ha/etcd-{cluster}")
+}
+
+/// Where snapshots are kept, on the host of the member that they are of.
+pub fn snapshots(cluster: &ClusterName) -> String {
+    format!("{}/snapshots", kept(cluster))
 }
 
 impl crate::domain::Step for Step {
@@ -113,7 +123,7 @@ impl crate::domain::Step for Step {
             | Self::Retire { host }
             | Self::UpdatePeerUrl { host, .. }
             | Self::MoveLeader { to: host, .. }
-            | Self::Snapshot { from: host } => vec![host.as_str()],
+            | Self::Snapshot { from: host, .. } => vec![host.as_str()],
             Self::DropLearner { host, .. } | Self::RemoveMember { host, .. } => {
                 host.iter().map(Name::as_str).collect()
             }
@@ -160,7 +170,13 @@ impl fmt::Display for Step {
             Self::UpdatePeerUrl { host, peer_url, .. } => {
                 write!(f, "tell the members that {host} will be at {peer_url}")
             }
-            Self::Snapshot { from } => write!(f, "take a snapshot from {from} and verify it"),
+            Self::Snapshot { from, cluster } => {
+                write!(
+                    f,
+                    "keep a verified snapshot of {from} on its host, in {}",
+                    snapshots(cluster)
+                )
+            }
             Self::Rewrite { hosts } => write!(f, "write the files of etcd on {} anew", List(hosts)),
             Self::Disarm { member } => write!(f, "clear the alarm of the former member {member}"),
             Self::Record { hosts } => write!(f, "record on {} what was applied", List(hosts)),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::desired::{Desired, Name, PeerUrl, Place};
 use super::observed::{Cluster, Facts, Former, Host, MachineId, Member, MemberId, Observed};
+use super::steps::Step;
 
 /// A wish, a look, and how they belong together.
 pub(super) struct View<'a> {
@@ -95,6 +96,10 @@ impl<'a> View<'a> {
         let (url, own) = (self.url(seat), seat.member.map(|it| it.id));
         let mut others = self.cluster.members.iter().filter(|it| Some(it.id) != own);
         others.find(|it| it.peer_urls.contains(&url))
+    }
+
+    pub(super) fn snapshot(&self, from: &Name) -> Step {
+        Step::Snapshot { from: from.clone(), cluster: self.desired.name.clone() }
     }
 
     /// A healthy voter other than this one that may lead or be asked for a snapshot: a wanted one, the first by name.

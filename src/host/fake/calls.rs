@@ -375,6 +375,20 @@ impl Agent for Calls {
         self.change(claim, line, |state| pki::sign(state, &subject, &request)).await
     }
 
+    async fn save_snapshot(
+        &self,
+        request: Request<SaveSnapshotRequest>,
+    ) -> Result<Response<SaveSnapshotReply>, Status> {
+        let mut request = request.into_inner();
+        let path = format!("{}/{}.db", text(&request.directory), request.name);
+        let line = format!("keep a snapshot of {} as {path}", request.member);
+        self.change(request.claim.take(), line, |state| {
+            state.put(path.clone(), b"a snapshot", 0o600);
+            Ok(SaveSnapshotReply { path: path.into(), size: 10 })
+        })
+        .await
+    }
+
     type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;
 
     async fn forward(

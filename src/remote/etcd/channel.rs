@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -48,16 +48,23 @@ impl Credentials {
         roots.add(authority).map_err(wrong)?;
         let chain = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(unreadable)?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(unreadable)?;
-        let mut config =
-            ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .map_err(wrong)?
-                .with_root_certificates(roots)
-                .with_client_auth_cert(vec![chain], key)
-                .map_err(wrong)?;
+        let mut config = ClientConfig::builder_with_provider(Arc::new(backend()))
+            .with_safe_default_protocol_versions()
+            .map_err(wrong)?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(vec![chain], key)
+            .map_err(wrong)?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok(Self(Arc::new(config)))
     }
+}
+
+/// The one that this program has.
+fn backend() -> CryptoProvider {
+    #[cfg(feature = "provider")]
+    return rustls::crypto::aws_lc_rs::default_provider();
+    #[cfg(not(feature = "provider"))]
+    return rustls::crypto::ring::default_provider();
 }
 
 impl std::fmt::Debug for Credentials {

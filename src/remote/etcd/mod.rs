@@ -4,19 +4,24 @@
 //! tells ([`CallError::is_refusal`]).
 
 mod channel;
+#[cfg(feature = "provider")]
 mod health;
+mod snapshot;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use self::channel::Channel;
 pub use self::channel::{Credentials, OpenError};
+#[cfg(feature = "provider")]
 pub use self::health::{Health, health};
+pub use self::snapshot::{Damage, Proof};
 use crate::proto::etcd::alarm_request::Action;
 use crate::proto::etcd::cluster_client::ClusterClient;
 use crate::proto::etcd::maintenance_client::MaintenanceClient;
@@ -30,8 +35,6 @@ use crate::proto::etcd::{
 const LIMIT: Duration = Duration::from_secs(10);
 /// For the handshake, on a host that is reached already.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
-/// The size of a digest at the end of a snapshot.
-const TRAILER: usize = 32;
 
 /// A connection to one member.
 #[derive(Clone, Debug)]
@@ -66,9 +69,6 @@ pub enum CallError {
     /// No answer in time: it may have happened.
     #[error("cannot {0}: no answer in time")]
     Late(&'static str),
-    /// What came is not what was sent.
-    #[error("the snapshot is damaged: {0}")]
-    Damaged(&'static str),
 }
 
 impl CallError {
@@ -85,7 +85,7 @@ impl CallError {
                     | Code::Unauthenticated
                     | Code::ResourceExhausted
             ),
-            Self::Open(OpenError::Credentials(_)) | Self::Damaged(_) => true,
+            Self::Open(OpenError::Credentials(_)) => true,
             Self::Open(_) | Self::Late(_) => false,
         }
     }
@@ -199,33 +199,22 @@ impl Api {
         ask("clear an alarm", client.alarm(request)).await.map(drop)
     }
 
-    /// Reads all data and proves the digest at its end. How many bytes there are.
+    /// Sends all data of the member on, with the digest at its end, which is for the receiver to [prove](Proof). Ends
+    /// early when nobody receives any more.
     ///
     /// # Errors
-    /// As every call; nothing came for a while, or it is damaged.
-    pub async fn verify_snapshot(&self) -> Result<u64, CallError> {
+    /// As every call; nothing came for a while.
+    pub async fn snapshot(&self, to: mpsc::Sender<Bytes>) -> Result<(), CallError> {
         const CALL: &str = "take a snapshot";
         let mut client = self.maintenance.clone();
         let mut parts = ask(CALL, client.snapshot(SnapshotRequest {})).await?;
-        let (mut digest, mut size) = (Sha256::new(), 0);
-        // The last bytes are kept back: they may be the digest of those before.
-        let mut held: Vec<u8> = Vec::new();
         loop {
             let part = timeout(LIMIT, parts.message()).await.map_err(|_| CallError::Late(CALL))?;
-            let Some(part) = part.map_err(|it| refused(CALL, it))? else { break };
-            held.extend_from_slice(&part.blob);
-            let sure = held.len().saturating_sub(TRAILER);
-            digest.update(&held[..sure]);
-            size += sure as u64;
-            held.drain(..sure);
+            let Some(part) = part.map_err(|it| refused(CALL, it))? else { return Ok(()) };
+            if to.send(part.blob).await.is_err() {
+                return Ok(());
+            }
         }
-        if size == 0 {
-            return Err(CallError::Damaged("it is empty"));
-        }
-        if digest.finalize()[..] != held[..] {
-            return Err(CallError::Damaged("its digest is another"));
-        }
-        Ok(size)
     }
 }
 

@@ -14,6 +14,9 @@ model! {
     /// An etcd cluster with TLS whose members run as services on hosts that exist already. It is brought up, grown,
     /// shrunk, reconfigured and upgraded one member at a time, and never below its quorum.
     ///
+    /// Before a minor upgrade and before a member leaves, a verified snapshot is kept on the host of a member that stays,
+    /// in `/var/lib/ha/etcd-<name>/snapshots`; the newest two stay there.
+    ///
     /// A create that stops midway is not recorded; what was done is noted on the hosts, and an apply goes on from
     /// there. The keys of the cluster's authority never leave its hosts.
     pub(crate) struct EtcdClusterModel {

@@ -74,7 +74,12 @@ fn an_upgrade_goes_one_minor_after_a_snapshot_and_with_all_members_well() {
             facts(it, name).staged.insert(Version::new(6, 16));
         }
     };
-    check_with(&abc, "a:3.5* b:3.5+ c:3.5+", staged, "take a snapshot from c and verify it");
+    check_with(
+        &abc,
+        "a:3.5* b:3.5+ c:3.5+",
+        staged,
+        "keep a verified snapshot of c on its host, in /var/lib/ha/etcd-prod/snapshots",
+    );
     let ready = |it: &mut Observed| {
         staged(it);
         it.has_snapshot = true;

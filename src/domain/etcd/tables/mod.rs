@@ -284,7 +284,12 @@ fn a_key_that_went_to_another_machine_is_replaced_after_what_is_broken() {
     };
     let abc = want("a b c", "3.6");
     check_with(&abc, "a:3.6+ b:3.6* c:3.60", moved, "remove c from the cluster");
-    check_with(&abc, "a:3.6+ b:3.6* c:3.6+", moved, "take a snapshot from c and verify it");
+    check_with(
+        &abc,
+        "a:3.6+ b:3.6* c:3.6+",
+        moved,
+        "keep a verified snapshot of c on its host, in /var/lib/ha/etcd-prod/snapshots",
+    );
 }
 
 #[test]
@@ -342,7 +347,11 @@ fn a_dead_member_is_removed_before_its_successor_joins() {
 #[test]
 fn a_member_leaves_after_a_snapshot_and_without_the_lead() {
     let ab = want("a b", "3.6");
-    check(&ab, "a:3.6+ b:3.6+ (c:3.6*)", "take a snapshot from a and verify it");
+    check(
+        &ab,
+        "a:3.6+ b:3.6+ (c:3.6*)",
+        "keep a verified snapshot of a on its host, in /var/lib/ha/etcd-prod/snapshots",
+    );
     let snapshot = |it: &mut Observed| it.has_snapshot = true;
     check_with(&ab, "a:3.6+ b:3.6+ (c:3.6*)", snapshot, "move the lead from c to a");
     check_with(&ab, "a:3.6* b:3.6+ (c:3.6+)", snapshot, "remove c from the cluster");

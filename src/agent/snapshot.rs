@@ -1,0 +1,286 @@
+//! All data of a member of etcd on this host, kept as a file: from the member to the disk, and nowhere else.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, openat, renameat, statat, unlinkat};
+use tokio::sync::mpsc;
+
+use super::artifacts::{available, full};
+use super::change::{Deed, Host};
+use super::fault::Fault;
+use super::files::owner::Owner;
+use super::files::{directory, look};
+use super::forward;
+use super::place::{HostPath, Root};
+use super::program::ended;
+use crate::proto::agent::{SaveSnapshotReply, SaveSnapshotRequest};
+use crate::remote::etcd::{Api, CallError, Credentials, Proof};
+
+/// How the names of snapshots end, and of what is not whole.
+const WHOLE: &str = ".db";
+const PART: &str = ".part";
+/// A certificate or a key.
+const MOST_PEM: u64 = 64 << 10;
+/// Stays free beside the snapshot: etcd makes files of its log by so much (`SegmentSizeBytes`).
+const SPARE: u64 = 64 << 20;
+/// Parts that wait for the disk, of 32 KiB as etcd sends them.
+const WAITING: usize = 32;
+const LONGEST_NAME: usize = 200;
+
+/// Keeps a snapshot, once its digest is proven. Otherwise nothing is kept, and what was kept before stays.
+pub(super) async fn save(
+    host: &Arc<Host>,
+    mut request: SaveSnapshotRequest,
+) -> Result<SaveSnapshotReply, Fault> {
+    let claim = request.claim.take();
+    let (into, name) = (HostPath::parse(&request.directory)?, request.name.clone());
+    let is_fine = |it: u8| it.is_ascii_alphanumeric() || b".-_".contains(&it);
+    if !(1..=LONGEST_NAME).contains(&name.len())
+        || !name.bytes().all(is_fine)
+        || name.starts_with('.')
+    {
+        return Err(Fault::Invalid(format!("{name:?} is no name of a snapshot")));
+    }
+    let deed = Deed::new(
+        format!("keep a snapshot of {} as {into}/{name}{WHOLE}", request.member),
+        &request,
+    );
+    let at = Arc::clone(host);
+    let work = async move { bring(&at, request, into, name).await };
+    host.change(claim, deed, work).await
+}
+
+async fn bring(
+    host: &Arc<Host>,
+    request: SaveSnapshotRequest,
+    into: HostPath,
+    name: String,
+) -> Result<SaveSnapshotReply, Fault> {
+    let (keep, member) = (request.keep, request.member.clone());
+    let said = |error: CallError| {
+        Fault::failed(format!("take a snapshot of {member}"))(std::io::Error::other(error))
+    };
+    let credentials = host.blocking(move |it| credentials(&it.root, &request)).await?;
+    let (stream, address) = forward::connect(&member).await?;
+    let api = Api::open(stream, address.ip(), &credentials).await.map_err(said)?;
+    let size = api.status().await.map_err(said)?.db_size;
+    let size = u64::try_from(size).unwrap_or_default();
+    let part = host.blocking(move |it| Part::begin(&it.root, &into, name, size)).await?;
+    let (sender, parts) = mpsc::channel(WAITING);
+    let ending = host.life.ending();
+    let sending = async {
+        tokio::select! {
+            done = api.snapshot(sender) => done.map_err(said),
+            () = ended(Some(ending)) => {
+                Err(Fault::Refused("the snapshot was broken off: the agent ends".to_owned()))
+            }
+        }
+    };
+    let filling = host.blocking(move |_| part.fill(parts, keep));
+    let (sent, kept) = tokio::join!(sending, filling);
+    // What broke off on its way is damaged too. A disk that is full is no fault of the member.
+    sent?;
+    kept
+}
+
+fn credentials(root: &Root, request: &SaveSnapshotRequest) -> Result<Credentials, Fault> {
+    let read = |path: &[u8]| {
+        let path = HostPath::parse(path)?;
+        let place = root.find(&path)?;
+        let content = place.map(|it| look::read(&it, MOST_PEM)).transpose()?;
+        let content = content.map(|it| it.1).unwrap_or_default();
+        String::from_utf8(content).map_err(|_| Fault::Refused(format!("{path} is no PEM")))
+    };
+    let (authority, certificate) = (read(&request.authority)?, read(&request.certificate)?);
+    Credentials::new(&authority, &certificate, &read(&request.key)?)
+        .map_err(|it| Fault::Refused(format!("there is nothing to ask the member with: {it}")))
+}
+
+/// What is not whole yet, removed when this is dropped. Who holds the lock of the cluster is the only one here.
+#[derive(Debug)]
+struct Part {
+    directory: OwnedFd,
+    path: HostPath,
+    name: String,
+    file: File,
+}
+
+impl Part {
+    fn begin(root: &Root, path: &HostPath, name: String, size: u64) -> Result<Self, Fault> {
+        directory::make_above(root, path)?;
+        directory::make(&root.place(path)?, Mode::RWXU, Owner::of_agent())?;
+        let directory = root.directory(path).map_err(Fault::failed(format!("open {path}")))?;
+        let failed = |doing: &str| Fault::failed(format!("{doing} {path}"));
+        // Left by an agent that was killed.
+        for left in names(&directory, PART).map_err(failed("look into"))? {
+            unlinkat(&directory, &left, AtFlags::empty()).map_err(failed("sweep"))?;
+        }
+        let needed = size.saturating_add(SPARE);
+        if available(directory.as_fd()) < needed {
+            return Err(full(directory.as_fd(), &format!("a snapshot in {path}"), needed));
+        }
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let part = format!("{name}{PART}");
+        let file = openat(&directory, &part, flags, Mode::RUSR | Mode::WUSR);
+        let file = file.map_err(failed("begin a snapshot in"))?.into();
+        Ok(Self { directory, path: path.clone(), name, file })
+    }
+
+    /// Writes what comes until there is no more, and puts it in its place. Blocks.
+    fn fill(
+        mut self,
+        mut parts: mpsc::Receiver<Bytes>,
+        keep: u32,
+    ) -> Result<SaveSnapshotReply, Fault> {
+        let mut proof = Proof::default();
+        let file = format!("{}{WHOLE}", self.name);
+        let at = self.path.join(file.as_ref());
+        while let Some(part) = parts.blocking_recv() {
+            self.file.write_all(&part).map_err(Fault::failed(format!("write {at}")))?;
+            proof.push(&part);
+        }
+        let size = proof.finish().map_err(|damage| {
+            Fault::Refused(format!("the snapshot is damaged, and was not kept: {damage}"))
+        })?;
+        fsync(&self.file).map_err(Fault::failed(format!("make {at} durable")))?;
+        let part = format!("{}{PART}", self.name);
+        renameat(&self.directory, &part, &self.directory, &file)
+            .map_err(Fault::failed(format!("put {at} in its place")))?;
+        fsync(&self.directory).map_err(Fault::failed(format!("make {at} durable")))?;
+        self.forget(&file, keep)
+            .map_err(Fault::failed(format!("remove old snapshots from {}", self.path)))?;
+        Ok(SaveSnapshotReply { path: at.bytes().to_vec().into(), size })
+    }
+
+    /// Removes all but this one and the newest others.
+    fn forget(&self, own: &str, keep: u32) -> rustix::io::Result<()> {
+        let mut others = Vec::new();
+        for name in names(&self.directory, WHOLE)?.into_iter().filter(|it| it != own) {
+            let stat = statat(&self.directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+            others.push((stat.st_mtime, stat.st_mtime_nsec, name));
+        }
+        others.sort();
+        others.reverse();
+        let kept = usize::try_from(keep).unwrap_or(usize::MAX).saturating_sub(1);
+        for (.., name) in others.into_iter().skip(kept) {
+            unlinkat(&self.directory, &name, AtFlags::empty())?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // It may be in its place. What stays is swept the next time.
+        let _ = unlinkat(&self.directory, format!("{}{PART}", self.name), AtFlags::empty());
+    }
+}
+
+fn names(directory: &OwnedFd, end: &str) -> rustix::io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(end) {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test looks at files")]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use sha2::{Digest as _, Sha256};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn whole(seed: u8) -> Vec<u8> {
+        let mut data = vec![seed; 4096];
+        data.extend(Sha256::digest(&data));
+        data
+    }
+
+    fn save(
+        folder: &TempDir,
+        name: &str,
+        data: &[u8],
+        size: u64,
+    ) -> Result<SaveSnapshotReply, String> {
+        let root = Root::open(Some(folder.path())).unwrap();
+        let path = HostPath::parse(b"/ha/snapshots").unwrap();
+        let saved = Part::begin(&root, &path, name.to_owned(), size).and_then(|part| {
+            let (sender, parts) = mpsc::channel(64);
+            for chunk in data.chunks(1000) {
+                sender.try_send(chunk.to_vec().into()).unwrap();
+            }
+            drop(sender);
+            part.fill(parts, 2)
+        });
+        saved.map_err(|it| tonic::Status::from(it).message().to_owned())
+    }
+
+    fn kept(folder: &TempDir) -> Vec<String> {
+        let entries = fs::read_dir(folder.path().join("ha/snapshots")).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_is_damaged_is_not_kept_and_what_was_kept_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let reply = save(&folder, "a", &whole(1), 4096).unwrap();
+        assert_eq!((&reply.path[..], reply.size), (&b"/ha/snapshots/a.db"[..], 4128));
+        let file = folder.path().join("ha/snapshots/a.db");
+        assert_eq!(fs::read(&file).unwrap(), whole(1));
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
+        let above = fs::metadata(folder.path().join("ha/snapshots")).unwrap();
+        assert_eq!(above.permissions().mode() & 0o7777, 0o700);
+
+        let check = |change: fn(&mut Vec<u8>), expected: &str| {
+            let mut data = whole(2);
+            change(&mut data);
+            let said = save(&folder, "b", &data, 4096).unwrap_err();
+            assert_eq!(said, format!("the snapshot is damaged, and was not kept: {expected}"));
+            assert_eq!(kept(&folder), ["a.db"]);
+        };
+        check(|it| it[77] ^= 1, "its digest is another");
+        check(|it| it.truncate(3000), "3000 bytes are no pages with a digest behind them");
+        check(Vec::clear, "it is empty");
+        // Nor does one that is to have the same name take the place of a good one.
+        save(&folder, "a", &whole(2)[1..], 4096).unwrap_err();
+        assert_eq!(fs::read(&file).unwrap(), whole(1));
+    }
+
+    #[test]
+    fn two_are_kept_and_what_was_left_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c"] {
+            save(&folder, name, &whole(1), 4096).unwrap();
+            fs::write(folder.path().join("ha/snapshots/left.part"), "half").unwrap();
+            fs::write(folder.path().join("ha/snapshots/other"), "precious").unwrap();
+        }
+        assert_eq!(kept(&folder), ["b.db", "c.db", "left.part", "other"]);
+        save(&folder, "c", &whole(3), 4096).unwrap();
+        assert_eq!(kept(&folder), ["b.db", "c.db", "other"]);
+        assert_eq!(fs::read(folder.path().join("ha/snapshots/c.db")).unwrap(), whole(3));
+    }
+
+    #[test]
+    fn a_disk_without_room_is_told_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = save(&folder, "a", &whole(1), u64::MAX / 2).unwrap_err();
+        assert!(said.starts_with("no space for a snapshot in /ha/snapshots: "), "{said}");
+        assert!(kept(&folder).is_empty());
+    }
+}
