@@ -3,7 +3,7 @@
 use super::bootstrap::{names_of, outfit};
 use super::desired::Name;
 use super::next::Turn;
-use super::observed::{Certificates, Facts, Member};
+use super::observed::{Certificates, Facts, Member, Unit};
 use super::refusal::Refusal;
 use super::steps::Step;
 use super::version::Version;
@@ -69,11 +69,15 @@ fn lead(view: &View, seat: &Seat, learner: &Member) -> Turn {
     }
     // Growing waits for a host that does not answer; a member that has its data is rescued like the others.
     let facts = seat.facts.filter(|_| !seat.holds)?;
-    if !learner.name.is_empty() || facts.data.is_some() {
+    if facts.data.is_some() {
         return Some(drop(view, learner));
     }
-    if !facts.unit.is_down() {
+    // The host was looked at before the members were asked: in between it may have made its data and told its name.
+    if facts.unit == Unit::Starting {
         return Some(Next::Wait(format!("{} to join", seat.name)));
+    }
+    if !learner.name.is_empty() || !facts.unit.is_down() {
+        return Some(drop(view, learner));
     }
     let step = outfit(&[(seat.name, facts)], joining_version(view), None);
     Some(Next::Act(step.unwrap_or_else(|| Step::StartLearner { host: host() })))

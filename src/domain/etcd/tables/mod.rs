@@ -322,6 +322,19 @@ fn growth_is_a_learner_first_one_at_a_time() {
         |it| assert!(cluster(it).alarms.insert((MemberId(1), Alarm::NoSpace))),
         "refuse: the quota is used up (NOSPACE): compact, defragment each member, and disarm the alarm, in this order",
     );
+    // Looked at before its data was made, and asked after it had told its name.
+    let started = |unit: Unit| {
+        move |it: &mut Observed| {
+            cluster(it).members[3].name = "d".to_owned();
+            let d = it.hosts.get_mut(&"d".parse().unwrap());
+            let Some(Host::Seen(facts)) = d else { panic!() };
+            facts.unit = unit;
+        }
+    };
+    let joining = format!("{three} d:3.6~ e:");
+    check_with(&five, &joining, started(Unit::Starting), "wait for d to join");
+    check_with(&five, &joining, started(Unit::Stuck), "drop the learner d");
+    check_with(&five, &joining, started(Unit::Stopped), "drop the learner d");
     // A learner that nobody waits for goes before anything else.
     check(&want("a b c", "3.6"), &format!("{three} (d:3.6?)"), "drop the learner d");
     check(&five, &format!("{three} d:3.6~ e:3.6~"), "drop the learner member 5");
