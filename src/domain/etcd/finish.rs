@@ -18,7 +18,12 @@ pub(super) fn next(view: &View) -> Turn {
     if !unnoted.is_empty() {
         return Some(Next::Act(Step::RecordFormed { hosts: unnoted }));
     }
-    let refused = names_of(&members, is_refused);
+    let is_seen_ill = |it: &&Seat| {
+        let is_ill = it.member.is_some_and(|it| !it.is_healthy());
+        it.holds && it.facts.is_some_and(|it| is_refused(it) || is_ill && is_for_others(it))
+    };
+    let refused = view.seats.iter().filter(is_seen_ill);
+    let refused: Vec<_> = refused.map(|it| it.name.clone()).collect();
     if !refused.is_empty() {
         return Some(Next::Act(Step::Certify { hosts: refused }));
     }
@@ -42,6 +47,11 @@ pub(super) fn next(view: &View) -> Turn {
 /// Nobody accepts its certificates, so nothing else can be done with its member.
 pub(super) fn is_refused(facts: &Facts) -> bool {
     matches!(facts.certificates, Certificates::Missing | Certificates::Invalid)
+}
+
+/// Nobody may find the name in its certificates by which the member is reached.
+pub(super) fn is_for_others(facts: &Facts) -> bool {
+    facts.certificates == Certificates::OtherNames
 }
 
 /// The host of a member whose data it holds.

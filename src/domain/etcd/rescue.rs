@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::bootstrap::names_of;
 use super::desired::{Desired, Name};
-use super::finish::{is_refused, settling};
+use super::finish::{is_for_others, is_refused, settling};
 use super::next::Turn;
 use super::observed::{Alarm, ClusterId, Data, Facts, Member, Observed, Unit, quorum};
 use super::refusal::Refusal;
@@ -32,7 +32,7 @@ pub(super) fn revive(desired: &Desired, observed: &Observed) -> Next<Step, Refus
     let is_of_use = |name: &Name, it: &Facts| is_wanted(name) || has_vote(it);
     let is_intact = |it: &Facts| it.is_ours() && holds(it.data, observed.known);
     let intact: Vec<_> = all.filter(|(name, it)| is_intact(it) && is_of_use(name, it)).collect();
-    let refused = names_of(&intact, is_refused);
+    let refused = names_of(&intact, |it| is_refused(it) || is_for_others(it));
     if !refused.is_empty() {
         return Next::Act(Step::Certify { hosts: refused });
     }

@@ -179,6 +179,7 @@ fn without_a_list_intact_members_are_started_and_nothing_else() {
     check_with(&abc, "a:3.6- b:3.6- c:3.6-", lost, "start etcd on a, b, c");
     check_with(&abc, "a:3.6- b:3.6- c:3.60", lost, "start etcd on a, b");
     check_with(&abc, "a:3.6i b:3.6+ c:3.6-", lost, "make or renew the certificates of a");
+    check_with(&abc, "a:3.6+ b:3.6#n c:3.6-", lost, "make or renew the certificates of b");
     check_with(&abc, "a:3.6+ b:3.6# c:3.6x", lost, "restart etcd on b, where it hangs");
     check_with(&abc, "a:3.6+ b:3.6+ c:3.6x", lost, "wait for the members to find a leader");
     check_with(
