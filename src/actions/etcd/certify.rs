@@ -19,10 +19,15 @@ const MOST_STEPS: usize = 12;
 ///
 /// # Errors
 /// What no certificate can say, in words.
-pub(super) fn desired(setup: &Setup, sites: &BTreeMap<String, Site>) -> Result<Desired, String> {
+pub(super) fn desired(
+    setup: &Setup,
+    sites: &BTreeMap<String, Site>,
+    looks: &BTreeMap<String, Look>,
+) -> Result<Desired, String> {
     let wanted = sites.iter().filter(|(key, _)| !key.starts_with(FORMER));
     let wish = |(key, site): (&String, &Site)| {
-        let leaves = setup.leaves(site).map_err(|it| it.to_string())?;
+        let runs = looks.get(key).and_then(Look::listens);
+        let leaves = setup.leaves(site, runs).map_err(|it| it.to_string())?;
         Ok((key.clone(), Wish { holds_authority: true, leaves }))
     };
     let hosts = wanted.map(wish).collect::<Result<_, String>>()?;
@@ -44,7 +49,7 @@ impl EtcdCluster<'_> {
             let call = "certify".to_owned();
             HostError::Failed { host: host.clone(), call, reason }
         };
-        let desired = desired(&self.setup, &self.sites).map_err(refused)?;
+        let desired = desired(&self.setup, &self.sites, &self.looks).map_err(refused)?;
         for _ in 0..MOST_STEPS {
             self.look().await;
             match pki::next(&desired, &observed(&self.sites, &self.looks)) {

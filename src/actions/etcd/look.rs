@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "judges certificates by the clock")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use time::OffsetDateTime;
@@ -58,6 +59,12 @@ impl Look {
     /// What runs.
     pub fn running(&self) -> Option<Settings> {
         self.facts.running
+    }
+
+    /// Where its member listens, as far as somebody has noted it.
+    pub(super) fn listens(&self) -> Option<IpAddr> {
+        let started = self.notes.started.as_ref()?;
+        (!self.facts.unit.is_down()).then_some(started.address)
     }
 
     /// What an apply would mend here, but for certificates.
@@ -143,7 +150,8 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     let seen = facts.units.first();
     let unit = seen.map_or(Unit::Absent, state);
     let has_data = facts.files[0].kind() != file::Kind::Absent;
-    let wishes = setup.leaves(site).unwrap_or_default();
+    let runs = notes.started.as_ref().map(|it| it.address).filter(|_| !unit.is_down());
+    let wishes = setup.leaves(site, runs).unwrap_or_default();
     let recorded = Recorded::of(&records, &setup.claim);
     let facts_of = Facts {
         machine: MachineId(facts.machine_id.clone()),

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "measures how long members have been connected")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -63,14 +64,15 @@ impl EtcdCluster<'_> {
             self.credentials = self.sign_for_us().await?;
         }
         if let Some(credentials) = self.credentials.clone() {
-            let (sites, desired) = (&self.sites, &self.setup.desired);
+            let (sites, looks, port) = (&self.sites, &self.looks, self.setup.desired.ports.client);
             let keys = alive.keys().cloned().collect();
             let asked = self.fleet.some(&keys, async |key, host| {
-                let site = &sites[&key];
-                let client = site.client(desired);
+                // It listens where it was started, until it is restarted for another address.
+                let address = looks[&key].listens().unwrap_or(sites[&key].place.address);
+                let client = SocketAddr::new(address, port).to_string();
                 let asks = async {
                     let stream = host.forward(&client).await.ok()?;
-                    let opened = Api::open(stream, site.place.address, &credentials).await;
+                    let opened = Api::open(stream, address, &credentials).await;
                     ask(opened.ok()?, alive[&key]).await
                 };
                 Ok(timeout(LOOK * 2, asks).await.ok().flatten())

@@ -204,7 +204,7 @@ pub fn drift(
     let hosts = sites.iter().filter_map(|(key, site)| Some((site, looks.get(key)?)));
     let mut found: Vec<_> = hosts.flat_map(|(site, look)| look.drift(site)).collect();
     if !looks.is_empty()
-        && let Ok(desired) = certify::desired(setup, sites)
+        && let Ok(desired) = certify::desired(setup, sites, looks)
     {
         found.extend(pki::drift(&desired, &certify::observed(sites, looks)));
     }

@@ -1,6 +1,7 @@
 //! What the actions know beyond the planner.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::Map;
@@ -63,12 +64,18 @@ impl Setup {
         }
     }
 
-    /// What a host is to have of certificates.
+    /// What a host is to have of certificates. `runs`: where its member listens until it is restarted, if that is not where
+    /// it is to be: until then it is reached there.
     ///
     /// # Errors
     /// A name or a time that no certificate can have.
-    pub fn leaves(&self, site: &Site) -> Result<BTreeMap<String, Profile>, ProfileError> {
+    pub fn leaves(
+        &self,
+        site: &Site,
+        runs: Option<IpAddr>,
+    ) -> Result<BTreeMap<String, Profile>, ProfileError> {
         let mut names = vec![site.place.address.to_string()];
+        names.extend(runs.filter(|it| *it != site.place.address).map(|it| it.to_string()));
         if site.place.is_local {
             // Members are also judged by the address that they come from.
             names.push("127.0.0.1".to_owned());

@@ -112,11 +112,6 @@ impl Site {
         format!("{}/member", self.data_dir)
     }
 
-    /// How clients reach it.
-    pub(super) fn client(&self, desired: &Desired) -> String {
-        std::net::SocketAddr::new(self.place.address, desired.ports.client).to_string()
-    }
-
     /// Where it tells of its health, in plain HTTP.
     pub(super) fn metrics(&self, desired: &Desired) -> String {
         let loopback = std::net::Ipv4Addr::LOCALHOST.into();

@@ -144,7 +144,7 @@ pub(super) fn ready(
         desired,
     };
     for (key, site) in &sites {
-        setup.leaves(site).map_err(|err| {
+        setup.leaves(site, None).map_err(|err| {
             let fault = Diagnostic::error(format!("{key} cannot have certificates"), &err);
             Gap::Fault(fault.at(Path::root("certificates")))
         })?;
