@@ -18,14 +18,8 @@ pub(super) fn next(view: &View) -> Turn {
     if !unnoted.is_empty() {
         return Some(Next::Act(Step::RecordFormed { hosts: unnoted }));
     }
-    let is_seen_ill = |it: &&Seat| {
-        let is_ill = it.member.is_some_and(|it| !it.is_healthy());
-        it.holds && it.facts.is_some_and(|it| is_refused(it) || is_ill && is_for_others(it))
-    };
-    let refused = view.seats.iter().filter(is_seen_ill);
-    let refused: Vec<_> = refused.map(|it| it.name.clone()).collect();
-    if !refused.is_empty() {
-        return Some(Next::Act(Step::Certify { hosts: refused }));
+    if let Some(step) = renew_refused(view) {
+        return Some(Next::Act(step));
     }
     let learners: Vec<_> = view.cluster.members.iter().filter(|it| it.is_learner).collect();
     let seat = |learner: &Member| seat_of(view, learner);
@@ -42,6 +36,17 @@ pub(super) fn next(view: &View) -> Turn {
         Some(seat) => lead(view, seat, learner),
         None => Some(drop(view, learner)),
     }
+}
+
+/// What nobody accepts is renewed before all else.
+pub(super) fn renew_refused(view: &View) -> Option<Step> {
+    let is_refused = |it: &&Seat| {
+        let is_ill = it.member.is_some_and(|it| !it.is_healthy());
+        it.holds && it.facts.is_some_and(|it| is_refused(it) || is_ill && is_for_others(it))
+    };
+    let refused = view.seats.iter().filter(is_refused);
+    let hosts: Vec<_> = refused.map(|it| it.name.clone()).collect();
+    (!hosts.is_empty()).then_some(Step::Certify { hosts })
 }
 
 /// Nobody accepts its certificates, so nothing else can be done with its member.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::bootstrap::names_of;
 use super::desired::{Desired, Name};
-use super::finish::{is_for_others, is_refused, settling};
+use super::finish::{is_for_others, is_refused, renew_refused, settling};
 use super::next::Turn;
 use super::observed::{Alarm, ClusterId, Data, Facts, Member, Observed, Unit, quorum};
 use super::refusal::Refusal;
@@ -127,6 +127,9 @@ fn restart(view: &View) -> Turn {
 
 /// Members that do not serve are started or waited for; nothing else is touched.
 pub(super) fn await_those_that_hold_data(view: &View) -> Turn {
+    if let Some(step) = renew_refused(view) {
+        return Some(Next::Act(step));
+    }
     let is_ill = |it: &&Seat| it.holds && it.member.is_some_and(|it| !it.is_healthy());
     let ill = view.seats.iter().filter(is_ill);
     start(&ill.filter_map(|it| Some((it.name, it.facts?))).collect::<Vec<_>>())

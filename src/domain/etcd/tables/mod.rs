@@ -188,6 +188,7 @@ fn without_a_list_intact_members_are_started_and_nothing_else() {
         lost,
         "refuse: 1 of 3 voters can serve, and 2 are needed: bring hosts back, or restore",
     );
+    check(&abc, "a:3.6* b:3.6-i c:3.6x", "make or renew the certificates of b");
     check(
         &abc,
         "a:3.6* b:3.6x c:3.6x",
