@@ -12,12 +12,18 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Waits until `condition` gives an answer, with a bound.
 #[track_caller]
 pub(crate) fn until<T>(what: &str, condition: impl Fn() -> Option<T>) -> T {
+    until_within(LIMIT, what, condition)
+}
+
+/// The same, with a bound of its own.
+#[track_caller]
+pub(crate) fn until_within<T>(limit: Duration, what: &str, condition: impl Fn() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(answer) = condition() {
             return answer;
         }
-        assert!(began.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        assert!(began.elapsed() < limit, "{what}: not within {limit:?}");
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -41,8 +47,14 @@ impl Running {
     /// Waits for its end, with a bound.
     #[track_caller]
     pub(crate) fn end(self) -> Output {
+        self.end_within(LIMIT)
+    }
+
+    /// The same, with a bound of its own.
+    #[track_caller]
+    pub(crate) fn end_within(self, limit: Duration) -> Output {
         let Self { child, readers } = self;
-        let status = ended(child);
+        let status = ended_within(limit, child);
         let [stdout, stderr] = readers.map(|it| it.join().unwrap());
         Output { status, stdout, stderr }
     }
@@ -50,15 +62,20 @@ impl Running {
 
 /// Waits for the end of a process, with a bound, after which it is killed.
 #[track_caller]
-pub(crate) fn ended(mut child: Child) -> std::process::ExitStatus {
+pub(crate) fn ended(child: Child) -> std::process::ExitStatus {
+    ended_within(LIMIT, child)
+}
+
+#[track_caller]
+fn ended_within(limit: Duration, mut child: Child) -> std::process::ExitStatus {
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        if LIMIT < began.elapsed() {
+        if limit < began.elapsed() {
             child.kill().unwrap();
-            panic!("the engine did not end within {LIMIT:?}");
+            panic!("the engine did not end within {limit:?}");
         }
         thread::sleep(Duration::from_millis(5));
     }

@@ -39,6 +39,7 @@ mod trial;
 #[path = "../cli/workspace.rs"]
 mod workspace;
 
+mod etcd;
 mod hosts;
 mod remote;
 mod secrets;

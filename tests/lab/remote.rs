@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::lab::Lab;
 use crate::trial::{Trial, Wish};
-use crate::workspace::Run;
+use crate::workspace::{Run, Workspace};
 
 /// The hosts by the keys that the configuration gives them.
 pub(crate) const NODES: [&str; 3] = ["a", "b", "c"];
@@ -98,8 +98,7 @@ pub(crate) fn number(node: &str) -> usize {
 }
 
 /// Applies from another directory, with a copy of the state.
-pub(crate) fn apply_elsewhere(on: &Remote, elsewhere: &Path) -> Run {
-    let at = &on.trial.at;
+pub(crate) fn apply_elsewhere(at: &Workspace, elsewhere: &Path) -> Run {
     for file in ["main.tf", "provider.tf", "terraform.tfstate", ".terraform.lock.hcl"] {
         std::fs::copy(at.path(file), elsewhere.join(file)).unwrap();
     }

@@ -112,7 +112,11 @@ fn live(on: &Remote) {
 
 /// Looks until the life is over: at the command lines of all processes, and the environments of those on hosts. How often it
 /// looked, and what it found.
-fn watch(lab: &Lab, secrets: &[String], life: &ScopedJoinHandle<'_, ()>) -> (usize, Vec<String>) {
+pub(crate) fn watch(
+    lab: &Lab,
+    secrets: &[String],
+    life: &ScopedJoinHandle<'_, ()>,
+) -> (usize, Vec<String>) {
     let (mut looks, mut found) = (0, Vec::new());
     while !life.is_finished() {
         let everywhere =
@@ -130,7 +134,7 @@ fn watch(lab: &Lab, secrets: &[String], life: &ScopedJoinHandle<'_, ()>) -> (usi
 }
 
 /// The files below a place that hold a secret.
-fn holders(place: &Path, secrets: &[String]) -> Vec<String> {
+pub(crate) fn holders(place: &Path, secrets: &[String]) -> Vec<String> {
     let mut grep = Command::new("grep");
     grep.args(["-rlFsa", "--devices=skip", "-f", "-"]).arg(place);
     let mut grep = grep.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

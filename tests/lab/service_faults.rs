@@ -60,7 +60,7 @@ fn an_apply_outlives_lost_connections_stalled_hosts_and_reboots() {
     on.lab.freeze(number("c"));
     let began = Instant::now();
     let elsewhere = tempfile::tempdir().unwrap();
-    let turned_away = apply_elsewhere(&on, elsewhere.path()).fails();
+    let turned_away = apply_elsewhere(&on.trial.at, elsewhere.path()).fails();
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     turned_away.says("another run is at work").says("holds it (run ").says("@");
     std::thread::sleep(Duration::from_secs(17).saturating_sub(began.elapsed()));

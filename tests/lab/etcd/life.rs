@@ -1,0 +1,149 @@
+//! The life of a cluster, from bare hosts to none.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::certificates::{Wrong, spoil, yesterday};
+use super::client::Client;
+use super::cluster::{ABC, Cluster, UNPROTECTED, VERSION, Written, written};
+use crate::engine::Engine;
+
+/// Generous, for hosts that share two cores with each other and with another lab: on idle ones it is below 150 ms.
+const PLANNED_GAP: Duration = Duration::from_millis(900);
+
+/// One planned change: nobody is elected, no write waits for long, and what is written stays.
+pub(crate) fn planned(on: &Cluster, client: &Client, hosts: &[usize], what: &str) {
+    let (since, began) = (SystemTime::now(), Instant::now());
+    client.lap();
+    on.at.settle();
+    let lap = client.lap();
+    eprintln!("{what}: {:?}, {lap:?}", began.elapsed());
+    on.elected_nobody(hosts, since);
+    assert!(lap.gap < PLANNED_GAP, "{what}: {lap:?}");
+}
+
+#[test]
+fn a_cluster_lives_and_ends_under_terraform() {
+    let Some(on) = Cluster::new(Engine::Terraform, 5) else { return };
+    let all = [0, 1, 2, 3, 4];
+    let began = Instant::now();
+    on.wish(VERSION, &ABC, "");
+    on.at.plan().run.says("start the first members a, b, c");
+    on.at.settle();
+    eprintln!("bring-up: {:?}", began.elapsed());
+    let client = Client::start(&on, &all);
+
+    on.wish(VERSION, &[&ABC[..], &[("d", 3), ("e", 4)]].concat(), "");
+    planned(&on, &client, &all, "from three to five");
+    assert_eq!(on.members(4).len(), 5);
+    assert!(on.members(4).values().all(|is_learner| !is_learner));
+
+    on.wish(VERSION, &[("a", 0), ("d", 3), ("e", 4)], "");
+    planned(&on, &client, &all, "from five to three");
+    assert_eq!(on.members(0).len(), 3);
+    is_bare(&on, 1);
+
+    on.wish(VERSION, &[("z", 0), ("d", 3), ("e", 4)], "");
+    on.at.plan().run.says("restart etcd on z");
+    planned(&on, &client, &all, "a key renamed");
+    assert!(on.members(0).contains_key("z"));
+
+    let more = "quota_backend_bytes = 1073741824";
+    on.wish(VERSION, &[("z", 0), ("d", 3), ("e", 4)], more);
+    planned(&on, &client, &all, "an argument changed");
+
+    certificates_are_renewed(&on, &client);
+    an_address_changes(&on, &client, more);
+    machines_die(&on, &client, more);
+
+    eprintln!("{} writes", client.end());
+    a_lost_host_does_not_stop_the_end(&on);
+}
+
+/// Also when no member accepts anybody any more.
+fn certificates_are_renewed(on: &Cluster, client: &Client) {
+    let all = [0, 3, 4];
+    let before = all.map(|it| on.pid(it));
+    spoil(on, 0, Wrong::OtherAddress);
+    assert!(on.try_etcdctl(0, &["member", "list"]).is_err());
+    on.at.plan().run.says("z: server certificate is for 192.0.2.1 instead of");
+    planned(on, client, &all, "one certificate for another address");
+    on.members(0);
+
+    spoil(on, 0, Wrong::Expired);
+    spoil(on, 3, Wrong::OtherAddress);
+    spoil(on, 4, Wrong::OtherAuthority);
+    for host in all {
+        assert!(on.try_etcdctl(host, &["member", "list"]).is_err());
+    }
+    let plan = on.at.plan().run;
+    let plan = plan.says(&format!("z: server certificate expired on {}", yesterday()));
+    let plan = plan.says("d: server certificate is for 192.0.2.1 instead of");
+    plan.says("e: server certificate was signed by another authority");
+    planned(on, client, &all, "certificates renewed");
+    for host in all {
+        on.members(host);
+    }
+    assert_eq!(all.map(|it| on.pid(it)), before, "nothing restarts");
+}
+
+fn an_address_changes(on: &Cluster, client: &Client, more: &str) {
+    let other = on.lab.address(3).replace(".13", ".43");
+    on.lab.ssh(3, &format!("ip address add {other}/24 dev host0"));
+    let of_member = format!("address = \"{other}\"");
+    let d = Written { of_member: &of_member, ..written("d", 3) };
+    on.wish_of(VERSION, &[written("z", 0), d, written("e", 4)], more);
+    on.at.plan().run.says(&format!("tell the members that d will be at https://{other}:2380"));
+    planned(on, client, &[0, 3, 4], "an address changed");
+    assert!(on.etcdctl(0, &["member", "list"]).contains(&format!("https://{other}:2379")));
+    on.wish(VERSION, &[("z", 0), ("d", 3), ("e", 4)], more);
+    planned(on, client, &[0, 3, 4], "and changed back");
+}
+
+fn machines_die(on: &Cluster, client: &Client, more: &str) {
+    on.lab.cut_power(3);
+    on.at.plan().run.says("d cannot be looked at");
+    on.wish(VERSION, &[("z", 0), ("b", 1), ("e", 4)], more);
+    // One that is gone without a word may have led.
+    on.at.settle();
+    assert_eq!(on.members(0).into_keys().collect::<Vec<_>>(), ["b", "e", "z"]);
+    eprintln!("a dead host replaced: {:?}", client.lap());
+
+    // Another machine with the same name and address.
+    on.lab.cut_power(1);
+    on.lab.rebuild(1);
+    let refused = on.at.plan().run.says("b cannot be looked at");
+    assert!(2 <= refused.text.matches("SHA256:").count(), "{}", refused.text);
+    let key = on.host_key(1);
+    let b = Written { of_host: &key, ..written("b", 1) };
+    on.wish_of(VERSION, &[written("z", 0), b, written("e", 4)], more);
+    on.at.settle();
+    assert_eq!(on.members(1).len(), 3);
+    eprintln!("a rebuilt machine: {:?}", client.lap());
+    // From now on the new key is the one that is pinned.
+    on.wish(VERSION, &[("z", 0), ("b", 1), ("e", 4)], more);
+    on.at.settle();
+}
+
+fn a_lost_host_does_not_stop_the_end(on: &Cluster) {
+    let zbe = [("z", 0), ("b", 1), ("e", 4)];
+    on.wish(VERSION, &zbe, UNPROTECTED);
+    on.at.settle();
+    on.lab.cut_power(1);
+    let refused = on.at.run(&["destroy", "-auto-approve"]).fails();
+    refused.says("b cannot be reached to be cleaned: make it answer, or put it into lost_hosts");
+    on.wish(VERSION, &zbe, &format!("{UNPROTECTED}\n  lost_hosts = [\"b\"]"));
+    on.at.settle();
+    on.at.destroy().says("The data of the etcd cluster was kept");
+    for host in [0, 4] {
+        is_bare(on, host);
+    }
+}
+
+/// No member is there, nor anything that could become one.
+fn is_bare(on: &Cluster, host: usize) {
+    on.lab.ssh(
+        host,
+        "test ! -e /etc/etcd-prod && test ! -e /etc/systemd/system/etcd-prod.service && \
+         test ! -e /var/lib/etcd/prod && ! pgrep -x etcd && test -z \"$(ls /var/lib/ha/records 2>/dev/null)\"",
+    );
+}
