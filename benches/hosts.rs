@@ -96,7 +96,7 @@ fn compare() -> Result<()> {
         thread::available_parallelism()?,
         env::consts::ARCH,
     );
-    let table = format!("{head}\n\n{}", table(&rows)?);
+    let table = format!("{head}\n\n{}", table("OpenSSH", &rows)?);
     eprintln!("{table}");
     report("hosts", &table)
 }

@@ -54,9 +54,9 @@ impl Row {
     }
 }
 
-pub(crate) fn table(rows: &[Row]) -> Result<String> {
-    let mut text = String::from(
-        "| | ours | OpenSSH | ratio | aim | met |\n| --- | ---: | ---: | ---: | --- | --- |\n",
+pub(crate) fn table(peer: &str, rows: &[Row]) -> Result<String> {
+    let mut text = format!(
+        "| | ours | {peer} | ratio | aim | met |\n| --- | ---: | ---: | ---: | --- | --- |\n"
     );
     for Row { what, unit, aim, ours, peer } in rows {
         let (a, b) = (median(ours.iter().copied()), median(peer.iter().copied()));

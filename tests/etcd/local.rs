@@ -134,6 +134,11 @@ impl Local {
         self.run(&["plan"]).fails()
     }
 
+    #[track_caller]
+    pub(crate) fn apply(&self) -> Run {
+        self.run(&["apply", "-auto-approve"]).succeeds()
+    }
+
     /// Applies; what there is then is what was asked for.
     #[track_caller]
     pub(crate) fn settle(&self) -> Run {
@@ -195,18 +200,26 @@ impl Local {
     /// What etcdctl says of a member, with the credentials of that member.
     #[track_caller]
     pub(crate) fn etcdctl(&self, node: &str, arguments: &[&str]) -> String {
+        let output = self.ask(node, arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Whether it commits what it is asked.
+    pub(crate) fn serves(&self, node: &str) -> bool {
+        self.ask(node, &["endpoint", "health"]).status.success()
+    }
+
+    fn ask(&self, node: &str, arguments: &[&str]) -> Output {
         let keys = self.root(node).join("etc/etcd-prod");
-        let output = Command::new(self.programs.join("etcdctl"))
+        Command::new(self.programs.join("etcdctl"))
             .arg(format!("--endpoints=https://{}:2379", self.address(node)))
             .arg(format!("--cacert={}", keys.join("ca.crt").display()))
             .arg(format!("--cert={}", keys.join("server.crt").display()))
             .arg(format!("--key={}", keys.join("server.key").display()))
             .args(arguments)
             .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        assert!(output.status.success(), "{arguments:?}: {output:?}");
-        text
+            .unwrap()
     }
 
     /// Processes of a node whose program has this name.

@@ -1,0 +1,209 @@
+//! Clients that write to etcd all the time, over gRPC and TLS on connections that they keep, and how long they had to wait.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use http::uri::PathAndQuery;
+use hyper::body::Incoming;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
+use tonic::body::Body;
+use tonic::client::Grpc;
+use tonic::codegen::Service;
+use tonic_prost::ProstCodec;
+
+use crate::report::Result;
+
+/// Without an answer for so long, another member is asked.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two writes of one client.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Clients that write until they are ended.
+pub(crate) struct Writers {
+    shared: Arc<Mutex<Shared>>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    is_ended: bool,
+    /// When each client last had a write acknowledged.
+    last: Vec<Instant>,
+    longest: Duration,
+    writes: u64,
+}
+
+impl Writers {
+    /// One client for each member, which begins there and goes on elsewhere when that one does not answer. `keys` is a
+    /// directory with `ca.crt`, `server.crt` and `server.key`.
+    pub(crate) fn start(members: &[IpAddr], keys: &Path) -> Result<Self> {
+        let tls = Arc::new(credentials(keys)?);
+        let last = vec![Instant::now(); members.len()];
+        let shared = Shared { is_ended: false, last, longest: Duration::ZERO, writes: 0 };
+        let shared = Arc::new(Mutex::new(shared));
+        let worker = |number: usize| {
+            let worker = Worker {
+                number,
+                members: members.to_vec(),
+                tls: Arc::clone(&tls),
+                shared: Arc::clone(&shared),
+            };
+            thread::spawn(move || worker.run())
+        };
+        let workers = (0..members.len()).map(worker).collect();
+        let writers = Self { shared, workers };
+        let began = Instant::now();
+        while writers.writes() < 100 {
+            if Duration::from_secs(20) < began.elapsed() {
+                return Err("nothing can be written".into());
+            }
+            thread::sleep(PAUSE);
+        }
+        Ok(writers)
+    }
+
+    fn writes(&self) -> u64 {
+        self.shared.lock().unwrap().writes
+    }
+
+    /// Milliseconds: the longest time, since the last call, in which one of the clients had nothing acknowledged.
+    pub(crate) fn longest_wait(&self) -> f64 {
+        let mut shared = self.shared.lock().unwrap();
+        let open = shared.last.iter().map(Instant::elapsed).max().unwrap_or_default();
+        let longest = shared.longest.max(open);
+        shared.longest = Duration::ZERO;
+        longest.as_secs_f64() * 1e3
+    }
+}
+
+impl Drop for Writers {
+    fn drop(&mut self) {
+        self.shared.lock().unwrap().is_ended = true;
+        for worker in self.workers.drain(..) {
+            // Its panic was told already.
+            let _ = worker.join();
+        }
+    }
+}
+
+fn credentials(keys: &Path) -> Result<ClientConfig> {
+    let read = |name: &str| fs::read(keys.join(name));
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(&read("ca.crt")?)?)?;
+    let chain = vec![CertificateDer::from_pem_slice(&read("server.crt")?)?];
+    let key = PrivateKeyDer::from_pem_slice(&read("server.key")?)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)?;
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(tls)
+}
+
+struct Worker {
+    number: usize,
+    members: Vec<IpAddr>,
+    tls: Arc<ClientConfig>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl Worker {
+    fn run(self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.work());
+    }
+
+    async fn work(self) {
+        let mut connection = None;
+        for turn in self.number.. {
+            let member = self.members[turn % self.members.len()];
+            while let Ok(Ok(open)) = timeout(PATIENCE, self.write(connection.take(), member)).await
+            {
+                connection = Some(open);
+                let mut shared = self.shared.lock().unwrap();
+                if shared.is_ended {
+                    return;
+                }
+                let now = Instant::now();
+                shared.longest = shared.longest.max(now - shared.last[self.number]);
+                shared.last[self.number] = now;
+                shared.writes += 1;
+                drop(shared);
+                sleep(PAUSE).await;
+            }
+            if self.shared.lock().unwrap().is_ended {
+                return;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn write(&self, open: Option<Connection>, member: IpAddr) -> Result<Connection> {
+        let open = match open {
+            Some(open) => open,
+            None => Connection::open(&self.tls, member).await?,
+        };
+        let mut grpc = Grpc::with_origin(open.clone(), http::Uri::from_static("https://etcd"));
+        grpc.ready().await?;
+        let put = Put { key: format!("written/{}", self.number).into(), value: b"x".to_vec() };
+        let path = PathAndQuery::from_static("/etcdserverpb.KV/Put");
+        let codec = ProstCodec::<Put, PutReply>::default();
+        grpc.unary(tonic::Request::new(put), path, codec).await?;
+        Ok(open)
+    }
+}
+
+#[derive(Clone)]
+struct Connection(http2::SendRequest<Body>);
+
+impl Connection {
+    async fn open(tls: &Arc<ClientConfig>, member: IpAddr) -> Result<Self> {
+        let stream = TcpStream::connect((member, 2379)).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::IpAddress(member.into());
+        let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
+        let builder = http2::Builder::new(TokioExecutor::new());
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self(sender))
+    }
+}
+
+impl Service<http::Request<Body>> for Connection {
+    type Response = http::Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, hyper::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        Box::pin(self.0.send_request(request))
+    }
+}
+
+/// `etcdserverpb.PutRequest`, as far as it is used.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Put {
+    #[prost(bytes = "vec", tag = "1")]
+    key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct PutReply {}
