@@ -7,7 +7,7 @@ use crate::domain::etcd::{ClusterName, Folder, Name, Version};
 use crate::model;
 use crate::resources::etcd_access::{EtcdAccessHostModel, EtcdAccessModel};
 use crate::resources::host::HostModel;
-use crate::tfplugin::model::Timeouts;
+use crate::tfplugin::model::{Timeouts, same_duration};
 use crate::tfplugin::value::{Datum, Set, Value};
 
 model! {
@@ -39,13 +39,13 @@ model! {
         /// Directory with the log, for a disk of its own. Inside `data_dir` when left out.
         wal_dir: Value<String> = optional().refuses_change().check(text("an absolute path of letters, digits, `-`, `_`, `.` and `/`", |it| it.parse::<Folder>().is_ok())),
         /// Between two heartbeats of the leader.
-        heartbeat_interval: Value<Duration> = optional().default("100ms").restarts("etcd"),
+        heartbeat_interval: Value<Duration> = optional().default("100ms").same_when(same_duration).restarts("etcd"),
         /// Without a heartbeat until another is elected; at least five heartbeats, at most `50s`.
-        election_timeout: Value<Duration> = optional().default("1s").restarts("etcd"),
+        election_timeout: Value<Duration> = optional().default("1s").same_when(same_duration).restarts("etcd"),
         /// The most that the data may take, in bytes; at most 8 GiB.
         quota_backend_bytes: Value<u64> = optional().default(2_147_483_648_i64).restarts("etcd"),
         /// How much history is kept. `0s`: clients compact, as API servers of Kubernetes do.
-        auto_compaction_retention: Value<Duration> = optional().default("0s").restarts("etcd"),
+        auto_compaction_retention: Value<Duration> = optional().default("0s").same_when(same_duration).restarts("etcd"),
         /// More arguments, each `--flag=value`. What the provider sets itself is refused.
         extra_args: Value<Vec<String>> = optional().default(Datum::List(Vec::new())).restarts("etcd"),
         /// Variables of the process, none of them etcd's own.
@@ -87,11 +87,11 @@ model! {
     /// How certificates are made.
     pub(crate) struct EtcdCertificatesModel {
         /// Lifetime of the certificates of members.
-        validity: Value<Duration> = optional().default("8760h").changes_online(),
+        validity: Value<Duration> = optional().default("8760h").same_when(same_duration).changes_online(),
         /// Names and addresses beside those of the host.
         extra_sans: Value<Vec<String>> = optional().default(Datum::List(Vec::new())).changes_online(),
         /// Lifetime of the authority.
-        ca_validity: Value<Duration> = optional().default("87600h").refuses_change(),
+        ca_validity: Value<Duration> = optional().default("87600h").same_when(same_duration).refuses_change(),
         /// Algorithm of all keys.
         key_algorithm: Value<String> = optional().default("ecdsa-p256").refuses_change().check(one_of(&["ecdsa-p256"])),
     }

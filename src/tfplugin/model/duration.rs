@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::tfplugin::value::Datum;
+
 /// Why a text is no duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
@@ -95,6 +97,12 @@ pub fn format_duration(duration: Duration) -> String {
     parts.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().concat()
 }
 
+/// Whether two texts are the same duration, for `same_when`.
+pub fn same_duration(one: &Datum, other: &Datum) -> bool {
+    let read = |it: &Datum| it.as_str().and_then(|it| parse_duration(it).ok());
+    one == other || read(one).is_some_and(|it| Some(it) == read(other))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +127,19 @@ mod tests {
         check("1d", Err(DurationError::NoUnit));
         check("9999999h", Err(DurationError::TooLong));
         check("99999999999999999999999999h", Err(DurationError::TooLong));
+    }
+
+    #[test]
+    fn spellings_of_one_duration_are_the_same() {
+        let check = |one: &str, other: &str, expected: bool| {
+            assert_eq!(same_duration(&one.into(), &other.into()), expected, "{one} {other}");
+        };
+        check("60m", "1h", true);
+        check("0.1s", "100ms", true);
+        check("1m", "1h", false);
+        check("soon", "soon", true);
+        check("soon", "later", false);
+        assert!(!same_duration(&Datum::Null, &"1h".into()));
     }
 
     #[test]

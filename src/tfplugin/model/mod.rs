@@ -20,6 +20,7 @@
 //! ```
 
 mod collections;
+mod configured;
 mod declare;
 mod duration;
 mod scalars;
@@ -32,7 +33,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use collections::Unordered;
-pub use duration::{DurationError, format_duration, parse_duration};
+pub use configured::configured;
+pub use duration::{DurationError, format_duration, parse_duration, same_duration};
 pub use timeouts::Timeouts;
 pub use trail::Trail;
 

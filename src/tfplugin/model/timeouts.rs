@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::parse_duration;
+use super::{parse_duration, same_duration};
 use crate::model;
 use crate::tfplugin::schema::{Check, text};
 use crate::tfplugin::value::Value;
@@ -11,13 +11,13 @@ model! {
     /// How long each operation may take, as durations like `"20m"`.
     pub struct Timeouts {
         /// Limit of a create.
-        create: Value<Duration> = optional().check(not_zero()),
+        create: Value<Duration> = optional().check(not_zero()).same_when(same_duration),
         /// Limit of an update.
-        update: Value<Duration> = optional().check(not_zero()),
+        update: Value<Duration> = optional().check(not_zero()).same_when(same_duration),
         /// Limit of a read, and of the checks of a plan.
-        read: Value<Duration> = optional().check(not_zero()),
+        read: Value<Duration> = optional().check(not_zero()).same_when(same_duration),
         /// Limit of a delete.
-        delete: Value<Duration> = optional().check(not_zero()),
+        delete: Value<Duration> = optional().check(not_zero()).same_when(same_duration),
     }
 }
 

@@ -30,23 +30,29 @@ impl fmt::Display for Flaw {
 impl Schema {
     /// Everything in this schema that Terraform would refuse, or that this library does not allow.
     pub fn flaws(&self) -> Vec<Flaw> {
-        let mut flaws = Vec::new();
-        if self.version < 0 {
-            flaws.push(Flaw { path: Path::default(), text: "the version is negative".into() });
-        }
+        let mut flaws = self.flaws_of_any();
         for attribute in &self.attributes {
             if RESERVED.contains(&attribute.name) {
                 let path = Path::root(attribute.name);
                 flaws.push(Flaw { path, text: "the name is reserved".into() });
             }
         }
+        flaws
+    }
+
+    fn flaws_of_any(&self) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        if self.version < 0 {
+            flaws.push(Flaw { path: Path::default(), text: "the version is negative".into() });
+        }
         verify(&self.attributes, &Path::default(), false, &mut flaws);
         flaws
     }
 
-    /// As [`Schema::flaws`] for an identity: primitives or lists, required or optional.
+    /// As [`Schema::flaws`] for an identity: primitives or lists, required or optional. It is written as a value, so
+    /// no name is reserved.
     pub fn identity_flaws(&self) -> Vec<Flaw> {
-        let mut flaws = self.flaws();
+        let mut flaws = self.flaws_of_any();
         for attribute in &self.attributes {
             let allowed = match &attribute.shape {
                 Shape::Plain(Type::List(item)) => is_primitive(item),
