@@ -8,5 +8,7 @@ pub mod programs;
 mod services;
 
 pub use self::identity::random_id;
-pub use self::ownership::{Marker, Owner, begun_before, record_name, write_record};
+pub use self::ownership::{
+    Marker, Owner, Unrecorded, begun_before, record_name, recorded, write_record,
+};
 pub use self::services::{Act, Running, remove_service, run_service, stamp, stamp_path};

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::engine::record::{Claim, FORMAT, Ownership, Record, ownership};
-use crate::host::{HostError, Locked, messages};
+use crate::engine::record::{Claim, FORMAT, Ownership, Record, RecordError, ownership};
+use crate::host::{Host, HostError, Locked, messages};
 
 /// Whose a host is, for one kind of object and one name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Owner {
     Ours(Record),
     /// Somebody else's, in words: "the etcd_cluster "prod" with the id 6f…".
     Other(String),
+    /// A later provider's; the format of its record.
+    Newer(u32),
 }
 
 impl Owner {
@@ -31,9 +33,7 @@ impl Owner {
             Ok(Ownership::Foreign { record: Record { kind, name, id, .. } }) => {
                 Self::Other(format!("the {kind} {name:?} with the id {id}"))
             }
-            Ok(Ownership::NewerFormat(format)) => {
-                Self::Other(format!("a later provider, whose record has format {format}"))
-            }
+            Ok(Ownership::NewerFormat(format)) => Self::Newer(format),
             Err(error) => {
                 Self::Other(format!("somebody whose record cannot be read: {}", Chain(&error)))
             }
@@ -44,7 +44,7 @@ impl Owner {
     pub fn record(&self) -> Option<&Record> {
         match self {
             Self::OursUnfinished(record) | Self::Ours(record) => Some(record),
-            Self::Nobody | Self::Other(_) => None,
+            Self::Nobody | Self::Other(_) | Self::Newer(_) => None,
         }
     }
 }
@@ -88,7 +88,68 @@ impl fmt::Display for Chain<'_> {
 
 /// What the record of an object is called on its hosts. Kinds have no `-`, so no two are called alike.
 pub fn record_name(claim: &Claim) -> String {
-    format!("{}-{}", claim.kind, claim.name)
+    called(&claim.kind, &claim.name)
+}
+
+fn called(kind: &str, name: &str) -> String {
+    format!("{kind}-{name}")
+}
+
+/// Why a host cannot tell of an object that is to be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum Unrecorded {
+    /// It could not be asked.
+    #[error("it could not be asked for its record")]
+    Unasked(#[source] HostError),
+    /// It has no such record, but those of other objects, in words.
+    #[error("it has no record of that name{}", List(.0))]
+    Absent(Vec<String>),
+    /// A later provider wrote it, or nobody can read it.
+    #[error("its record cannot be read")]
+    Unreadable(#[source] RecordError),
+    /// Its creation has not come to its end.
+    #[error("the creation of it was stopped midway, with the id {0}")]
+    Unfinished(String),
+}
+
+/// What a host says of the object of this kind and name, for an import: nobody else knows.
+///
+/// # Errors
+/// It does not answer, has no such record, or one that tells of no whole object.
+pub async fn recorded(host: &Host, kind: &str, name: &str) -> Result<Record, Unrecorded> {
+    let own = called(kind, name);
+    let mut found = host.records(&[&own]).await.map_err(Unrecorded::Unasked)?;
+    if found.is_empty() {
+        // A record of somebody else that is damaged is not in the way of one that is there.
+        found = host.records(&[]).await.map_err(Unrecorded::Unasked)?;
+    }
+    told(&found, &own)
+}
+
+fn told(records: &[messages::Record], own: &str) -> Result<Record, Unrecorded> {
+    let Some(stored) = records.iter().find(|it| it.name == own) else {
+        return Err(Unrecorded::Absent(records.iter().filter_map(object).collect()));
+    };
+    let record = Record::parse(stored.format, &stored.content).map_err(Unrecorded::Unreadable)?;
+    if record.complete { Ok(record) } else { Err(Unrecorded::Unfinished(record.id)) }
+}
+
+/// Whose record it is, by its name. Notes beside a record have a dot in theirs.
+fn object(record: &messages::Record) -> Option<String> {
+    let (kind, name) = record.name.split_once('-').filter(|(_, name)| !name.contains('.'))?;
+    Some(format!("{kind} {name:?}"))
+}
+
+/// What else there is, if anything.
+struct List<'a>(&'a [String]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str(", and none of any other object"),
+            objects => write!(f, "; it has those of {}", objects.join(", ")),
+        }
+    }
 }
 
 /// Writes the record of the object that `claim` names.
@@ -154,6 +215,7 @@ mod tests {
                 Owner::OursUnfinished(_) => "unfinished".to_owned(),
                 Owner::Ours(_) => "ours".to_owned(),
                 Owner::Other(whose) => whose,
+                Owner::Newer(format) => format!("newer: {format}"),
             }
         };
         let mine = record("1", true).print().unwrap();
@@ -163,9 +225,51 @@ mod tests {
         let other = "the etcd_cluster \"prod\" with the id 1";
         assert_eq!(check(&[stored(1, mine.clone())], Some("2")), other);
         assert_eq!(check(&[stored(1, mine.clone())], None), other);
-        let later = "a later provider, whose record has format 9";
-        assert_eq!(check(&[stored(9, mine)], Some("1")), later);
+        assert_eq!(check(&[stored(9, mine)], Some("1")), "newer: 9");
         let broken = check(&[stored(1, "{".to_owned())], Some("1"));
         assert!(broken.starts_with("somebody whose record cannot be read: it is not a record: "));
+    }
+
+    #[test]
+    fn an_import_is_told_what_is_recorded() {
+        let record = |complete| {
+            let (kind, name, id) = ("etcd_cluster".to_owned(), "prod".to_owned(), "1".to_owned());
+            let (applied, consumers) = (serde_json::Map::new(), BTreeSet::new());
+            Record { kind, name, id, complete, applied, consumers }.print().unwrap()
+        };
+        let stored = |name: &str, format, content: &str| messages::Record {
+            name: name.to_owned(),
+            format,
+            content: content.to_owned().into(),
+        };
+        let check = |records: &[messages::Record], expected: &str| {
+            let found = match told(records, "etcd_cluster-prod") {
+                Ok(record) => record.id,
+                Err(err) => Chain(&err).to_string(),
+            };
+            assert_eq!(found, expected);
+        };
+        let (whole, own) = (record(true), "etcd_cluster-prod");
+        check(&[stored("etcd_cluster-a", 7, ""), stored(own, 1, &whole)], "1");
+        check(&[], "it has no record of that name, and none of any other object");
+        let others = ["control_plane-prod", "etcd_cluster-a-b", "etcd_cluster-a-b.notes"];
+        check(
+            &others.map(|it| stored(it, 1, &whole)),
+            "it has no record of that name; it has those of control_plane \"prod\", etcd_cluster \"a-b\"",
+        );
+        check(
+            &[stored(own, 1, &record(false))],
+            "the creation of it was stopped midway, with the id 1",
+        );
+        check(
+            &[stored(own, 9, &whole)],
+            "its record cannot be read: it has format 9, and this provider reads up to 1: use a later provider",
+        );
+        let damaged = told(&[stored(own, 1, "{")], own).unwrap_err();
+        assert!(
+            Chain(&damaged)
+                .to_string()
+                .starts_with("its record cannot be read: it is not a record")
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 mod course;
 mod forecast;
+mod imported;
 mod model;
 mod wish;
 
@@ -14,6 +15,7 @@ use self::course::{Ready, go, joined, reach, ready, record_only, remember};
 use self::model::{EtcdClusterModel, complete, is_only_recorded, members};
 use super::explain;
 use super::hosts::{self, Placed};
+use super::import::{HostedIdentity, Sought};
 use super::provider::{Client, Gap, Ha};
 use crate::actions::etcd::{KIND, Setup, ask_health, concerns, drift, look_at_all};
 use crate::actions::random_id;
@@ -21,10 +23,10 @@ use crate::domain::Kind;
 use crate::domain::etcd::warnings;
 use crate::engine::{Announced, Fleet};
 use crate::tfplugin::api::{
-    Applied, Context, Created, Deleted, Object, Planning, Read, Resource, Wanted,
+    Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
+    Wanted,
 };
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
-use crate::tfplugin::model::Nothing;
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
@@ -54,7 +56,7 @@ impl Resource for EtcdCluster {
     const NAME: &'static str = "ha_etcd_cluster";
     type Provider = Ha;
     type Model = EtcdClusterModel;
-    type Identity = Nothing;
+    type Identity = HostedIdentity;
     type Private = Kept;
 
     fn validate(&self, config: &EtcdClusterModel) -> Diagnostics {
@@ -121,6 +123,8 @@ impl Resource for EtcdCluster {
         };
         if let Some(stopped) = &reached.stopped {
             let saved = "Nothing is in the state; what was done is noted on the hosts, and an apply goes on from there. To give it up instead, stop and remove the unit `etcd-<name>`, /etc/etcd-<name>, the data directory and the record of the cluster below /var/lib/ha on each host.";
+            let way_out = imported::way_out(stopped, &wanted.planned);
+            let saved = way_out.as_deref().unwrap_or(saved);
             return Created::Nothing(
                 explain("The etcd cluster was not created", stopped, saved).into(),
             );
@@ -147,6 +151,7 @@ impl Resource for EtcdCluster {
             tokio::join!(look_at_all(&fleet, &sites, &setup), ask_health(&fleet, &sites, &setup));
         state.drift = Value::Known(drift(&setup, &sites, &looks));
         remember(&mut private, &looks);
+        imported::learn(&mut state, &looks);
         let unseen = silent.iter().map(|(key, why)| {
             let detail = format!("{why}. What is known of it stays as it is.");
             Diagnostic::warning(format!("{key} cannot be looked at"), detail)
@@ -220,6 +225,29 @@ impl Resource for EtcdCluster {
             "On each host it is beside {data_dir}, with `.aside-` and the id of its member."
         );
         Deleted::Gone(Diagnostic::warning("The data of the etcd cluster was kept", detail).into())
+    }
+
+    fn identify(
+        &self,
+        state: &EtcdClusterModel,
+        known: Option<&HostedIdentity>,
+    ) -> Option<HostedIdentity> {
+        let hosts = members(state).filter_map(|(_, it)| it.host.known());
+        HostedIdentity::of(&state.name, hosts, known)
+    }
+
+    async fn import(
+        &self,
+        client: &Client,
+        key: ImportKey<HostedIdentity>,
+        _: &Context,
+    ) -> Result<Imported<Self>, Diagnostics> {
+        let sought = Sought::new(Self::NAME, key)?;
+        let record = sought.record(KIND, client).await?;
+        let state = imported::restored(&record)?;
+        let (private, identity) = (Kept::default(), Some(sought.identity()));
+        let object = Object { state, private, identity };
+        Ok(Imported { object, diags: Diagnostics::new() })
     }
 }
 

@@ -186,23 +186,31 @@ impl Host<'_> {
         let HostModel { address, port, connection, root, .. } = self.model;
         let at = self.at.attribute("host");
         if self.model.is_local()? {
-            // Paths are compared without what they may end in.
-            let root: PathBuf = root.known()?.into();
-            let root: PathBuf = root.components().collect();
-            return Some((root.display().to_string(), at.attribute("root")));
+            return Some((plain_root(root.known()?), at.attribute("root")));
         }
         if port.is_unknown() || connection.is_unknown() {
             return None;
         }
-        let address = address.known()?;
-        let address = ip(address).map_or_else(
-            || address.trim_end_matches('.').to_ascii_lowercase(),
-            |it| it.to_canonical().to_string(),
-        );
+        let address = plain_address(address.known()?);
         let port = port.known().map(|it| format!(", port {it}")).unwrap_or_default();
         let by = connection.known().map(|it| format!(", by {it:?}")).unwrap_or_default();
         Some((format!("{address}{port}{by}"), at.attribute("address")))
     }
+}
+
+/// The one spelling of an address, to compare by.
+pub(super) fn plain_address(text: &str) -> String {
+    ip(text).map_or_else(
+        || text.trim_end_matches('.').to_ascii_lowercase(),
+        |it| it.to_canonical().to_string(),
+    )
+}
+
+/// The one spelling of a root, without what a path may end in.
+pub(super) fn plain_root(text: &str) -> String {
+    let root = PathBuf::from(text);
+    let root: PathBuf = root.components().collect();
+    root.display().to_string()
 }
 
 fn is_local_address(address: IpAddr) -> bool {

@@ -11,6 +11,7 @@ mod etcd_status;
 mod explain;
 pub mod host;
 pub mod hosts;
+pub mod import;
 mod programs;
 pub mod provider;
 

@@ -190,11 +190,42 @@ impl Local {
         self.run(&["destroy", "-auto-approve"]).fails()
     }
 
+    #[track_caller]
+    pub(crate) fn apply_fails(&self) -> Run {
+        self.run(&["apply", "-auto-approve"]).fails()
+    }
+
+    #[track_caller]
+    pub(crate) fn import(&self, id: &str) -> Run {
+        self.run(&["import", "ha_etcd_cluster.this", id]).succeeds()
+    }
+
+    #[track_caller]
+    pub(crate) fn import_fails(&self, id: &str) -> Run {
+        self.run(&["import", "ha_etcd_cluster.this", id]).fails()
+    }
+
+    pub(crate) fn knows_identity(&self) -> bool {
+        self.engine.knows_identity()
+    }
+
     /// The attributes in the state.
     pub(crate) fn attributes(&self) -> Value {
-        let text = fs::read(self.path("terraform.tfstate")).unwrap();
-        let state: Value = serde_json::from_slice(&text).unwrap();
-        state["resources"][0]["instances"][0]["attributes"].clone()
+        self.state()["resources"][0]["instances"][0]["attributes"].clone()
+    }
+
+    /// The identity in the state.
+    pub(crate) fn identity(&self) -> Value {
+        self.state()["resources"][0]["instances"][0]["identity"].clone()
+    }
+
+    /// Whether the state has nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state()["resources"].as_array().is_none_or(Vec::is_empty)
+    }
+
+    fn state(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.path("terraform.tfstate")).unwrap()).unwrap()
     }
 
     /// What etcdctl says of a member, with the credentials of that member.

@@ -16,6 +16,7 @@
 mod engine;
 mod local;
 
+mod imports;
 mod lifecycle;
 mod mirror;
 mod published;

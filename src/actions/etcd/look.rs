@@ -35,6 +35,8 @@ pub struct Look {
     is_newer: bool,
     /// What its record says of an object of this kind and name.
     pub(super) marker: Option<Marker>,
+    /// The key that the host has proven to have.
+    host_key: Option<String>,
 }
 
 impl Look {
@@ -44,6 +46,16 @@ impl Look {
             Found::Is(it) => Some(it.pem()),
             _ => None,
         }
+    }
+
+    /// The key that the host has proven to have, for pinning. None for a local one.
+    pub fn host_key(&self) -> Option<&str> {
+        self.host_key.as_deref()
+    }
+
+    /// Whether the host belongs to the cluster.
+    pub fn is_ours(&self) -> bool {
+        self.facts.is_ours()
     }
 
     /// Whether it can sign.
@@ -178,6 +190,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
         consumers: recorded.record().map(|it| it.consumers.clone()).unwrap_or_default(),
         architecture: Architecture::of_kernel(&facts.architecture),
         process: seen.map_or(0, |it| it.process),
+        host_key: host.key().map(str::to_owned),
     })
 }
 
@@ -207,6 +220,7 @@ fn owner(recorded: &Recorded, setup: &Setup) -> Owner {
         Recorded::OursUnfinished(_) => Owner::Unfinished,
         Recorded::Ours(record) => Owner::Ours { is_current: record.applied == setup.applied },
         Recorded::Other(other) => Owner::Foreign(other.clone()),
+        Recorded::Newer(format) => Owner::Newer(*format),
     }
 }
 

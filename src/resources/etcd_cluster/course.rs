@@ -69,6 +69,10 @@ impl Reached {
 
 pub(super) fn remember(private: &mut Kept, looks: &BTreeMap<String, Look>) {
     for (key, look) in looks {
+        if let Some(host_key) = look.host_key() {
+            // As an apply does; this is how an import comes to them.
+            private.pins.entry(key.clone()).or_insert_with(|| host_key.to_owned());
+        }
         if let Some(Settings { version, address, is_current }) = look.running() {
             let last = Last { version: version.to_string(), address, is_current };
             private.last.insert(key.clone(), last);

@@ -14,7 +14,7 @@ use crate::resources::host::HostModel;
 use crate::resources::hosts::cluster_address;
 use crate::resources::provider::Gap;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
-use crate::tfplugin::model::format_duration;
+use crate::tfplugin::model::{Timeouts, format_duration};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
@@ -164,6 +164,12 @@ pub(super) fn applied(model: &EtcdClusterModel) -> Map<String, Json> {
         (key.clone(), json!({ "host": way, "address": it.address.known() }))
     };
     let certificates = model.certificates.known().cloned().unwrap_or_default();
+    let timeouts = |it: &Timeouts| {
+        json!({
+            "create": duration(&it.create), "update": duration(&it.update),
+            "read": duration(&it.read), "delete": duration(&it.delete),
+        })
+    };
     let applied = json!({
         "version": model.version.known(),
         "members": members(model).map(member).collect::<Map<_, _>>(),
@@ -187,6 +193,7 @@ pub(super) fn applied(model: &EtcdClusterModel) -> Map<String, Json> {
         "lost_hosts": model.lost_hosts.known(),
         "deletion_protection": model.deletion_protection.known(),
         "on_destroy": model.on_destroy.known(),
+        "timeouts": model.timeouts.known().map(timeouts),
     });
     match applied {
         Json::Object(applied) => applied,
