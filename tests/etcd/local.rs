@@ -134,11 +134,6 @@ impl Local {
         self.run(&["plan"]).fails()
     }
 
-    #[track_caller]
-    pub(crate) fn apply(&self) -> Run {
-        self.run(&["apply", "-auto-approve"]).succeeds()
-    }
-
     /// Applies; what there is then is what was asked for.
     #[track_caller]
     pub(crate) fn settle(&self) -> Run {
@@ -188,11 +183,6 @@ impl Local {
     #[track_caller]
     pub(crate) fn destroy_fails(&self) -> Run {
         self.run(&["destroy", "-auto-approve"]).fails()
-    }
-
-    #[track_caller]
-    pub(crate) fn apply_fails(&self) -> Run {
-        self.run(&["apply", "-auto-approve"]).fails()
     }
 
     #[track_caller]

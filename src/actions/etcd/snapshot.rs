@@ -1,6 +1,7 @@
 //! All data of a member, kept on its host before something is done that cannot be undone.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use super::EtcdCluster;
 use super::setup::SERVER;
@@ -15,15 +16,16 @@ const KEEP: u32 = 2;
 impl EtcdCluster<'_> {
     pub(super) async fn snapshot(&mut self, from: &Name) -> Result<(), HostError> {
         let status = self.status_on(from.as_str())?;
-        let (sites, desired) = (&self.sites, &self.setup.desired);
+        let (sites, looks, desired) = (&self.sites, &self.looks, &self.setup.desired);
         // The revision is at least this one.
         let (cluster, revision, version) = (&desired.name, status.revision, status.version);
         let name = format!("{cluster}-{version}-revision-{revision}");
         let on = BTreeSet::from([from.to_string()]);
         let saved = self.fleet.some(&on, async |key, host| {
             let site = &sites[&key];
+            let address = looks[&key].listens().unwrap_or(site.place.address);
             let request = SaveSnapshotRequest {
-                member: site.client(desired),
+                member: SocketAddr::new(address, desired.ports.client).to_string(),
                 authority: site.certificate("ca").into(),
                 certificate: site.certificate(SERVER).into(),
                 key: site.key(SERVER).into(),
