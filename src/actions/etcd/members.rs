@@ -201,6 +201,11 @@ impl Round {
         }
     }
 
+    /// Whether the member of this host has answered.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.answers.contains_key(key)
+    }
+
     /// Of a host on which a process is.
     pub(super) fn unit(&self, key: &str) -> Unit {
         if self.answers.get(key).is_some_and(|it| it.serves) {

@@ -164,6 +164,10 @@ impl World for EtcdCluster<'_> {
         self.look().await;
         if !self.leaves {
             self.ask_members().await?;
+            // The data of a member that came up in between was not there yet, and must not be taken for lost.
+            if self.looks.iter().any(|(key, it)| it.facts.data.is_none() && self.round.has(key)) {
+                self.look().await;
+            }
         }
         Ok(self.assemble())
     }
