@@ -126,6 +126,15 @@ impl Worker {
         runtime.block_on(self.work());
     }
 
+    fn is_ended_after_a_write(&self) -> bool {
+        let mut shared = self.shared.lock().unwrap();
+        let now = Instant::now();
+        shared.longest = shared.longest.max(now - shared.last[self.number]);
+        shared.last[self.number] = now;
+        shared.writes += 1;
+        shared.is_ended
+    }
+
     async fn work(self) {
         let mut connection = None;
         for turn in self.number.. {
@@ -133,15 +142,9 @@ impl Worker {
             while let Ok(Ok(open)) = timeout(PATIENCE, self.write(connection.take(), member)).await
             {
                 connection = Some(open);
-                let mut shared = self.shared.lock().unwrap();
-                if shared.is_ended {
+                if self.is_ended_after_a_write() {
                     return;
                 }
-                let now = Instant::now();
-                shared.longest = shared.longest.max(now - shared.last[self.number]);
-                shared.last[self.number] = now;
-                shared.writes += 1;
-                drop(shared);
                 sleep(PAUSE).await;
             }
             if self.shared.lock().unwrap().is_ended {
