@@ -395,21 +395,7 @@ impl Agent for Calls {
         &self,
         request: Request<Streaming<ForwardRequest>>,
     ) -> Result<Response<Self::ForwardStream>, Status> {
-        let first = request.into_inner().message().await?.and_then(|it| it.message);
-        let Some(forward_request::Message::Open(ForwardOpen {
-            target: Some(forward_open::Target::Tcp(address)),
-        })) = first
-        else {
-            return Err(Status::invalid_argument("a host in memory has TCP ports alone"));
-        };
-        let Some(text) = self.host.hear(&address) else {
-            return Err(Status::internal(format!("cannot connect to {address}: refused")));
-        };
-        let answers = [
-            forward_reply::Message::Opened(ForwardOpened {}),
-            forward_reply::Message::Data(text.into()),
-        ];
-        let answers = answers.map(|it| Ok(ForwardReply { message: Some(it) }));
+        let answers = super::forward::answers(&self.host, request.into_inner()).await?;
         Ok(Response::new(Box::pin(iter(answers)) as Self::ForwardStream))
     }
 }

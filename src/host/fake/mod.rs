@@ -5,6 +5,7 @@
 
 mod calls;
 mod files;
+mod forward;
 mod locks;
 mod pki;
 mod slow;
