@@ -20,7 +20,7 @@ fn a_cluster_is_upgraded_minor_by_minor_under_opentofu() {
     on.wish(third, &ABC, UNPROTECTED);
     on.at.plan_fails().says("version");
     on.wish(second, &ABC, UNPROTECTED);
-    on.at.plan().run.says("take a snapshot from").says("restart etcd on a with 3.6");
+    on.at.plan().run.says("keep a verified snapshot of").says("restart etcd on a with 3.6");
     planned(&on, &client, &all, "an upgrade to 3.6");
     on.wish(first, &ABC, UNPROTECTED);
     on.at.plan_fails().says("version");
