@@ -232,9 +232,8 @@ impl Agent for Calls {
         request: Request<FetchArtifactRequest>,
     ) -> Result<Response<Self::FetchArtifactStream>, Status> {
         let FetchArtifactRequest { claim, artifact, url, .. } = request.into_inner();
-        let artifact = artifact.unwrap_or_default();
         let fetched = self.change(claim, format!("fetch {url}"), |state| {
-            Ok(Fetched { changed: state.install(&artifact) })
+            Ok(Fetched { changed: state.install(&artifact.unwrap_or_default()) })
         });
         let fetched = fetch_artifact_reply::Message::Fetched(fetched.await?.into_inner());
         let reply = FetchArtifactReply { message: Some(fetched) };
