@@ -34,8 +34,8 @@ use serde_json::Value;
 
 use self::engine::Engine;
 use self::local::{Local, VERSION};
-use self::report::{Result, done, report};
-use self::turns::{Aim, Row, table, timed, turns};
+use self::report::{Result, done, outcome, report};
+use self::turns::{Aim, Row, load, table, timed, turns};
 use self::writer::Writers;
 
 const NODES: [&str; 3] = ["a", "b", "c"];
@@ -48,18 +48,11 @@ const LOSSES: usize = 7;
 const NOTHING: &str = "resource \"terraform_data\" \"this\" {\n  input = \"x\"\n}\n";
 
 fn main() -> ExitCode {
-    match compare() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            eprintln!("error: {err}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome(compare())
 }
 
 fn compare() -> Result<()> {
-    let load = fs::read_to_string("/proc/loadavg")?;
-    let load = load.split(' ').next().unwrap_or_default().to_owned();
+    let load = load()?;
     let mut rows = creations()?;
     let on = place()?;
     on.wish(&NODES, "");

@@ -48,8 +48,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::lab::Lab;
 use self::openssh::OpenSsh;
-use self::report::{Result, memory, report};
-use self::turns::{Aim, Row, table, timed, turns};
+use self::report::{Result, memory, outcome, report};
+use self::turns::{Aim, Row, load, table, timed, turns};
 
 const HOSTS: usize = 5;
 /// How often everything is measured that begins with a handshake; calls; uploads.
@@ -71,18 +71,11 @@ const UNITS: [&str; 4] =
     ["ssh.service", "systemd-networkd.service", "dbus.service", "ha-none.service"];
 
 fn main() -> ExitCode {
-    match compare() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            eprintln!("error: {err}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome(compare())
 }
 
 fn compare() -> Result<()> {
-    let load = fs::read_to_string("/proc/loadavg")?;
-    let load = load.split(' ').next().unwrap_or_default().to_owned();
+    let load = load()?;
     let lab = Lab::with_plain_hosts(HOSTS).ok_or("there are no hosts to measure with")?;
     let bench = Bench::on(&lab)?;
     let mut rows = bench.beginnings()?;

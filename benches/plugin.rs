@@ -21,7 +21,7 @@ use std::{env, thread};
 use nix::sys::resource::{UsageWho, getrusage};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
 
-use self::report::{Result, done, median, megabytes, memory, report, verdict};
+use self::report::{Result, done, median, megabytes, memory, outcome, report, verdict};
 
 /// For the launcher: the provider to start, and the file for what it used.
 const PROVIDER: &str = "BENCH_PROVIDER";
@@ -35,17 +35,11 @@ const ROUNDS: usize = 3;
 const ITEMS: usize = 1000;
 
 fn main() -> ExitCode {
-    let outcome = match (env::var_os(PROVIDER), env::var_os(RECORD)) {
+    let measured = match (env::var_os(PROVIDER), env::var_os(RECORD)) {
         (Some(provider), Some(record)) => return launch(&provider, Path::new(&record)),
         _ => compare(),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            eprintln!("error: {err}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome(measured)
 }
 
 /// Stands in for a provider: the real one inherits everything, and is waited for.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
@@ -21,6 +21,17 @@ pub(crate) fn report(program: &str, table: &str) -> Result<()> {
     };
     let (before, after) = (&old[..begins + begin.len()], &old[ends..]);
     Ok(fs::write(path, format!("{before}\n{table}{after}"))?)
+}
+
+/// The end of a benchmark, for the shell.
+pub(crate) fn outcome(measured: Result<()>) -> ExitCode {
+    match measured {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("error: {err}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Runs a command that must succeed.

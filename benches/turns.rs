@@ -86,3 +86,9 @@ fn figures(all: &[f64], unit: &str) -> String {
         _ => String::new(),
     }
 }
+
+/// How busy the machine is, as the kernel averages it over a minute.
+pub(crate) fn load() -> Result<String> {
+    let load = std::fs::read_to_string("/proc/loadavg")?;
+    Ok(load.split(' ').next().unwrap_or_default().to_owned())
+}

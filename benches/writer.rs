@@ -3,25 +3,15 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use http::uri::PathAndQuery;
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use terraform_provider_ha::remote::etcd::{Channel, Credentials};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsConnector;
-use tonic::body::Body;
 use tonic::client::Grpc;
-use tonic::codegen::Service;
 use tonic_prost::ProstCodec;
 
 use crate::report::Result;
@@ -49,7 +39,7 @@ impl Writers {
     /// One client for each member, which begins there and goes on elsewhere when that one does not answer. `keys` is a
     /// directory with `ca.crt`, `server.crt` and `server.key`.
     pub(crate) fn start(members: &[IpAddr], keys: &Path) -> Result<Self> {
-        let tls = Arc::new(credentials(keys)?);
+        let credentials = credentials(keys)?;
         let last = vec![Instant::now(); members.len()];
         let shared = Shared { is_ended: false, last, longest: Duration::ZERO, writes: 0 };
         let shared = Arc::new(Mutex::new(shared));
@@ -57,7 +47,7 @@ impl Writers {
             let worker = Worker {
                 number,
                 members: members.to_vec(),
-                tls: Arc::clone(&tls),
+                credentials: credentials.clone(),
                 shared: Arc::clone(&shared),
             };
             thread::spawn(move || worker.run())
@@ -98,25 +88,16 @@ impl Drop for Writers {
     }
 }
 
-fn credentials(keys: &Path) -> Result<ClientConfig> {
-    let read = |name: &str| fs::read(keys.join(name));
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(&read("ca.crt")?)?)?;
-    let chain = vec![CertificateDer::from_pem_slice(&read("server.crt")?)?];
-    let key = PrivateKeyDer::from_pem_slice(&read("server.key")?)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)?;
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(tls)
+fn credentials(keys: &Path) -> Result<Credentials> {
+    let [authority, certificate, key] =
+        ["ca.crt", "server.crt", "server.key"].map(|it| fs::read_to_string(keys.join(it)));
+    Ok(Credentials::new(&authority?, &certificate?, &key?)?)
 }
 
 struct Worker {
     number: usize,
     members: Vec<IpAddr>,
-    tls: Arc<ClientConfig>,
+    credentials: Credentials,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -154,49 +135,25 @@ impl Worker {
         }
     }
 
-    async fn write(&self, open: Option<Connection>, member: IpAddr) -> Result<Connection> {
-        let open = match open {
-            Some(open) => open,
-            None => Connection::open(&self.tls, member).await?,
+    async fn write(&self, channel: Option<Channel>, member: IpAddr) -> Result<Channel> {
+        let channel = match channel {
+            Some(channel) => channel,
+            None => open(&self.credentials, member).await?,
         };
-        let mut grpc = Grpc::with_origin(open.clone(), http::Uri::from_static("https://etcd"));
+        let mut grpc = Grpc::with_origin(channel.clone(), http::Uri::from_static("https://etcd"));
         grpc.ready().await?;
         let put = Put { key: format!("written/{}", self.number).into(), value: b"x".to_vec() };
         let path = PathAndQuery::from_static("/etcdserverpb.KV/Put");
         let codec = ProstCodec::<Put, PutReply>::default();
         grpc.unary(tonic::Request::new(put), path, codec).await?;
-        Ok(open)
+        Ok(channel)
     }
 }
 
-#[derive(Clone)]
-struct Connection(http2::SendRequest<Body>);
-
-impl Connection {
-    async fn open(tls: &Arc<ClientConfig>, member: IpAddr) -> Result<Self> {
-        let stream = TcpStream::connect((member, 2379)).await?;
-        stream.set_nodelay(true)?;
-        let name = ServerName::IpAddress(member.into());
-        let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
-        let builder = http2::Builder::new(TokioExecutor::new());
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        Ok(Self(sender))
-    }
-}
-
-impl Service<http::Request<Body>> for Connection {
-    type Response = http::Response<Incoming>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, hyper::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
-    }
+async fn open(credentials: &Credentials, member: IpAddr) -> Result<Channel> {
+    let stream = TcpStream::connect((member, 2379)).await?;
+    stream.set_nodelay(true)?;
+    Ok(Channel::open(stream, member, credentials).await?)
 }
 
 /// `etcdserverpb.PutRequest`, as far as it is used.

@@ -1,7 +1,6 @@
 //! What a look costs.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,38 +10,13 @@ use tokio::time::Instant;
 use super::*;
 use crate::actions::programs::{By, Downloads, Programs};
 use crate::domain::artifacts::{Project, Source};
-use crate::domain::etcd::{Arguments, Desired, Environment, OnDestroy, Place, Ports, Timing, Wish};
+use crate::domain::etcd::notation::want;
 use crate::engine::record::Claim;
 use crate::host::fake::FakeHost;
 use crate::host::{Hosts, Patience, Target, Way};
 use crate::remote::http::{Proxy, Route};
 
 const ABC: [&str; 3] = ["a", "b", "c"];
-
-fn desired() -> Desired {
-    let place = |at: u8| Place { address: Ipv4Addr::new(192, 0, 2, at).into(), is_local: false };
-    let wish = Wish {
-        name: "prod".parse().unwrap(),
-        version: "3.6.16".parse().unwrap(),
-        members: ABC
-            .into_iter()
-            .zip(1..)
-            .map(|(it, at)| (it.parse().unwrap(), place(at)))
-            .collect(),
-        ports: Ports { client: 2379, peer: 2380, metrics: 2381 },
-        data_dir: "/var/lib/etcd/prod".parse().unwrap(),
-        wal_dir: None,
-        timing: Timing::default(),
-        quota: 2 << 30,
-        auto_compaction: None,
-        arguments: Arguments::default(),
-        environment: Environment::default(),
-        lost_hosts: BTreeSet::new(),
-        is_protected: false,
-        on_destroy: OnDestroy::Keep,
-    };
-    Desired::new(wish).unwrap()
-}
 
 fn setup() -> Setup {
     let claim = Claim {
@@ -54,7 +28,7 @@ fn setup() -> Setup {
     let route = Route { proxy: Proxy::Direct, authorities: None };
     Setup {
         called: "etcd-prod".parse().unwrap(),
-        desired: desired(),
+        desired: want("a b c", "3.6"),
         certificates: Certificates {
             validity: time::Duration::days(365),
             ca_validity: time::Duration::days(3650),

@@ -59,7 +59,7 @@ mod grow;
 mod leave;
 mod next;
 #[cfg(test)]
-mod notation;
+pub(crate) mod notation;
 mod observed;
 mod refusal;
 mod render;

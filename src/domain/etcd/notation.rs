@@ -43,7 +43,7 @@ pub(super) fn wish(names: &str, version: &str) -> Wish {
     }
 }
 
-pub(super) fn want(names: &str, version: &str) -> Desired {
+pub(crate) fn want(names: &str, version: &str) -> Desired {
     Desired::new(wish(names, version)).unwrap()
 }
 

@@ -73,13 +73,16 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Carries calls to one member.
+/// Carries calls to one member, for any client that `tonic` generates or builds.
 #[derive(Clone, Debug)]
-pub(super) struct Channel(http2::SendRequest<Body>);
+pub struct Channel(http2::SendRequest<Body>);
 
 impl Channel {
     /// Speaks to whoever proves to have this address.
-    pub(super) async fn open(
+    ///
+    /// # Errors
+    /// It is not there, or not who it should be.
+    pub async fn open(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         address: IpAddr,
         credentials: &Credentials,

@@ -17,8 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
-use self::channel::Channel;
-pub use self::channel::{Credentials, OpenError};
+pub use self::channel::{Channel, Credentials, OpenError};
 #[cfg(feature = "provider")]
 pub use self::health::{Health, health};
 pub use self::snapshot::{Damage, Proof};

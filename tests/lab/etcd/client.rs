@@ -6,26 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use http::uri::PathAndQuery;
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair};
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use terraform_provider_ha::remote::etcd::{Channel, Credentials};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tonic::body::Body;
 use tonic::client::Grpc;
-use tonic::codegen::Service;
 use tonic_prost::ProstCodec;
 
 use super::cluster::Cluster;
@@ -40,7 +30,7 @@ const PREFIX: &str = "written/";
 
 /// Writes until it is ended.
 pub(crate) struct Client {
-    tls: Arc<ClientConfig>,
+    credentials: Credentials,
     addresses: Vec<IpAddr>,
     shared: Arc<Mutex<Shared>>,
     workers: Vec<JoinHandle<()>>,
@@ -71,7 +61,7 @@ pub(crate) struct Lap {
 impl Client {
     /// Speaks to the members on these hosts, with a certificate of its own.
     pub(crate) fn start(on: &Cluster, hosts: &[usize]) -> Self {
-        let tls = Arc::new(credentials(on, hosts[0]));
+        let credentials = credentials(on, hosts[0]);
         let addresses: Vec<_> =
             hosts.iter().map(|it| on.lab.address(*it).parse().unwrap()).collect();
         let shared = Arc::new(Mutex::new(Shared {
@@ -85,14 +75,14 @@ impl Client {
         let worker = |number: usize| {
             let worker = Worker {
                 number,
-                tls: Arc::clone(&tls),
+                credentials: credentials.clone(),
                 addresses: addresses.clone(),
                 shared: Arc::clone(&shared),
             };
             thread::spawn(move || runtime().block_on(worker.work()))
         };
         let workers = (0..CLIENTS).map(worker).collect();
-        let client = Self { tls, addresses, shared, workers };
+        let client = Self { credentials, addresses, shared, workers };
         let bound = Duration::from_secs(20);
         let writes = || CLIENTS <= client.shared.lock().unwrap().acknowledged.len();
         assert!(crate::program::within(bound, writes), "nothing can be written");
@@ -118,7 +108,7 @@ impl Client {
             worker.join().unwrap();
         }
         let shared = self.shared.lock().unwrap();
-        let there = runtime().block_on(all(&self.tls, &self.addresses));
+        let there = runtime().block_on(all(&self.credentials, &self.addresses));
         let lost: Vec<_> =
             shared.acknowledged.iter().filter(|it| !there.contains_key(*it)).collect();
         assert!(lost.is_empty(), "{} acknowledged writes are lost: {lost:?}", lost.len());
@@ -132,7 +122,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// A certificate for a client, of the authority on that host.
-fn credentials(on: &Cluster, host: usize) -> ClientConfig {
+fn credentials(on: &Cluster, host: usize) -> Credentials {
     let keys = on.lab.hosts[host].root().join("etc/etcd-prod/ca");
     let read = |name: &str| fs::read_to_string(keys.join(name)).unwrap();
     let authority = read("ca.crt");
@@ -142,22 +132,12 @@ fn credentials(on: &Cluster, host: usize) -> ClientConfig {
     let mut params = CertificateParams::default();
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let certificate = params.signed_by(&key, &issuer).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-    let mut tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    tls
+    Credentials::new(&authority, &certificate.pem(), &key.serialize_pem()).unwrap()
 }
 
 struct Worker {
     number: usize,
-    tls: Arc<ClientConfig>,
+    credentials: Credentials,
     addresses: Vec<IpAddr>,
     shared: Arc<Mutex<Shared>>,
 }
@@ -165,7 +145,7 @@ struct Worker {
 impl Worker {
     async fn work(self) {
         let mut member = self.number;
-        let mut connection: Option<Connection> = None;
+        let mut connection: Option<Channel> = None;
         let mut sequence = 0;
         loop {
             if self.shared.lock().unwrap().is_ended {
@@ -175,14 +155,14 @@ impl Worker {
             sequence += 1;
             let address = self.addresses[member % self.addresses.len()];
             let attempt = async {
-                let open = match connection.take() {
-                    Some(open) => open,
-                    None => Connection::open(&self.tls, address).await?,
+                let channel = match connection.take() {
+                    Some(channel) => channel,
+                    None => open(&self.credentials, address).await?,
                 };
-                write(&open, &key).await?;
-                Some(open)
+                write(&channel, &key).await?;
+                Some(channel)
             };
-            let Some(open) = timeout(PATIENCE, attempt).await.ok().flatten() else {
+            let Some(channel) = timeout(PATIENCE, attempt).await.ok().flatten() else {
                 self.shared.lock().unwrap().unanswered += 1;
                 member += 1;
                 tokio::time::sleep(PAUSE).await;
@@ -190,11 +170,11 @@ impl Worker {
             };
             self.note(&key);
             // What was acknowledged is seen by the next read.
-            let read = timeout(PATIENCE, read(&open, &key)).await.ok().flatten();
+            let read = timeout(PATIENCE, read(&channel, &key)).await.ok().flatten();
             if read == Some(false) {
                 self.shared.lock().unwrap().stale.push(key);
             }
-            connection = Some(open);
+            connection = Some(channel);
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -209,27 +189,27 @@ impl Worker {
 }
 
 /// None: no answer, or a refusal.
-async fn write(on: &Connection, key: &str) -> Option<()> {
+async fn write(on: &Channel, key: &str) -> Option<()> {
     let put = Put { key: key.into(), value: key.into() };
-    on.ask::<_, PutReply>("/etcdserverpb.KV/Put", put).await.map(drop)
+    ask::<_, PutReply>(on, "/etcdserverpb.KV/Put", put).await.map(drop)
 }
 
 /// Whether the key has its value. None: no answer.
-async fn read(on: &Connection, key: &str) -> Option<bool> {
+async fn read(on: &Channel, key: &str) -> Option<bool> {
     let range = Range { key: key.into(), ..Range::default() };
-    let reply: RangeReply = on.ask("/etcdserverpb.KV/Range", range).await?;
+    let reply: RangeReply = ask(on, "/etcdserverpb.KV/Range", range).await?;
     Some(reply.pairs.iter().any(|it| it.value == key.as_bytes()))
 }
 
 /// Everything that is there, as the first member that answers says.
-async fn all(tls: &Arc<ClientConfig>, addresses: &[IpAddr]) -> BTreeMap<String, Vec<u8>> {
+async fn all(credentials: &Credentials, addresses: &[IpAddr]) -> BTreeMap<String, Vec<u8>> {
     for _ in 0..30 {
         for address in addresses {
             // The sign after the slash ends the range.
             let range = Range { key: PREFIX.into(), end: "written0".into() };
             let asked = async {
-                let open = Connection::open(tls, *address).await?;
-                open.ask::<_, RangeReply>("/etcdserverpb.KV/Range", range).await
+                let channel = open(credentials, *address).await?;
+                ask::<_, RangeReply>(&channel, "/etcdserverpb.KV/Range", range).await
             };
             if let Ok(Some(reply)) = timeout(Duration::from_secs(10), asked).await {
                 let pair = |it: Pair| (String::from_utf8(it.key).unwrap(), it.value);
@@ -241,49 +221,24 @@ async fn all(tls: &Arc<ClientConfig>, addresses: &[IpAddr]) -> BTreeMap<String, 
     panic!("nobody tells what was written");
 }
 
-#[derive(Clone)]
-struct Connection(http2::SendRequest<Body>);
-
-impl Connection {
-    async fn open(tls: &Arc<ClientConfig>, address: IpAddr) -> Option<Self> {
-        let stream = TcpStream::connect((address, 2379)).await.ok()?;
-        stream.set_nodelay(true).unwrap();
-        let name = ServerName::IpAddress(address.into());
-        let connector = tokio_rustls::TlsConnector::from(Arc::clone(tls));
-        let stream = connector.connect(name, stream).await.ok()?;
-        let builder = http2::Builder::new(TokioExecutor::new());
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.ok()?;
-        tokio::spawn(connection);
-        Some(Self(sender))
-    }
-
-    async fn ask<Q, A>(&self, path: &'static str, question: Q) -> Option<A>
-    where
-        Q: prost::Message + Send + Sync + 'static,
-        A: prost::Message + Default + Send + Sync + 'static,
-    {
-        let origin = http::Uri::from_static("https://etcd");
-        let mut grpc = Grpc::with_origin(self.clone(), origin).max_decoding_message_size(1 << 28);
-        grpc.ready().await.ok()?;
-        let codec = ProstCodec::<Q, A>::default();
-        let path = PathAndQuery::from_static(path);
-        let answer = grpc.unary(tonic::Request::new(question), path, codec).await;
-        answer.ok().map(tonic::Response::into_inner)
-    }
+async fn open(credentials: &Credentials, address: IpAddr) -> Option<Channel> {
+    let stream = TcpStream::connect((address, 2379)).await.ok()?;
+    stream.set_nodelay(true).unwrap();
+    Channel::open(stream, address, credentials).await.ok()
 }
 
-impl Service<http::Request<Body>> for Connection {
-    type Response = http::Response<Incoming>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, hyper::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
-    }
+async fn ask<Q, A>(channel: &Channel, path: &'static str, question: Q) -> Option<A>
+where
+    Q: prost::Message + Send + Sync + 'static,
+    A: prost::Message + Default + Send + Sync + 'static,
+{
+    let origin = http::Uri::from_static("https://etcd");
+    let mut grpc = Grpc::with_origin(channel.clone(), origin).max_decoding_message_size(1 << 28);
+    grpc.ready().await.ok()?;
+    let codec = ProstCodec::<Q, A>::default();
+    let path = PathAndQuery::from_static(path);
+    let answer = grpc.unary(tonic::Request::new(question), path, codec).await;
+    answer.ok().map(tonic::Response::into_inner)
 }
 
 /// `etcdserverpb.PutRequest`, as far as it is used; the others likewise.
