@@ -122,7 +122,7 @@ impl Resource for EtcdCluster {
             Err(diags) => return Created::Nothing(diags),
         };
         if let Some(stopped) = &reached.stopped {
-            let saved = "Nothing is in the state; what was done is noted on the hosts, and an apply goes on from there. To give it up instead, stop and remove the unit `etcd-<name>`, /etc/etcd-<name>, the data directory and the record of the cluster below /var/lib/ha on each host.";
+            let saved = "Nothing is in the state; what was done is noted on the hosts, and an apply goes on from there. To give it up instead, stop and remove the unit `etcd-<name>`, /etc/etcd-<name>, the data directory and the records of the cluster in /var/lib/ha-agent/records on each host.";
             let way_out = imported::way_out(stopped, &wanted.planned);
             let saved = way_out.as_deref().unwrap_or(saved);
             return Created::Nothing(
