@@ -227,7 +227,6 @@ impl Local {
     }
 
     /// Whether it commits what it is asked.
-    #[allow(dead_code, reason = "the benchmarks need it")]
     pub(crate) fn serves(&self, node: &str) -> bool {
         self.ask(node, &["endpoint", "health"]).status.success()
     }
