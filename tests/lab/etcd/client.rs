@@ -21,7 +21,7 @@ use tonic_prost::ProstCodec;
 use super::cluster::Cluster;
 
 /// Without an answer for so long, another member is asked.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two writes of one client.
 const PAUSE: Duration = Duration::from_millis(10);
 const CLIENTS: usize = 3;
