@@ -10,6 +10,10 @@ pub mod dns;
 #[cfg(feature = "provider")]
 pub mod etcd;
 #[cfg(feature = "provider")]
+pub mod host;
+#[cfg(feature = "provider")]
+pub mod name;
+#[cfg(feature = "provider")]
 pub mod pki;
 pub mod service;
 #[cfg(feature = "provider")]

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::name::is_variable;
+
 /// `--flag=value`, as etcd is given it, after the arguments of the provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arguments(Vec<String>);
@@ -240,15 +242,11 @@ impl Environment {
     /// # Errors
     /// Everything that is wrong, each with its name.
     pub fn new(written: BTreeMap<String, String>) -> Result<Self, Vec<(String, ArgumentFault)>> {
-        let is_name = |it: &str| {
-            it.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_')
-                && it.starts_with(|it: char| !it.is_ascii_digit())
-        };
         let fault = |(name, value): (&String, &String)| {
             if name.to_ascii_uppercase().starts_with("ETCD_") {
                 return Some((name.clone(), ArgumentFault::Variable(name.clone())));
             }
-            let is_fine = is_name(name) && !value.contains(char::is_control);
+            let is_fine = is_variable(name, value);
             let shown = || ArgumentFault::MalformedVariable(name.escape_debug().to_string());
             (!is_fine).then(|| (name.clone(), shown()))
         };

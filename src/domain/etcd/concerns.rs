@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::desired::{Desired, Name};
-use super::steps::List;
 use super::version::Version;
 use super::warnings::REMEDY;
+use crate::domain::name::List;
 
 /// What a host told of its member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,54 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::arguments::{Arguments, Environment};
 use super::refusal::{Refusal, Subject};
 use super::timing::Timing;
 use super::version::Version;
-
-/// The name of a member: its key in the map, and what etcd calls it. A label, never part of a path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(String);
-
-/// The name of a cluster: part of its token, its unit and its paths.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClusterName(String);
+pub use crate::domain::host::Place;
+pub use crate::domain::name::{ClusterName, Folder, Name, OnDestroy, TextFault};
 
 /// Where members reach a member: `https://192.0.2.1:2380`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerUrl(String);
-
-/// An absolute path without surprises: no `..`, no spaces, no signs that a unit file would expand.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Folder(String);
-
-/// Why a text is none of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TextFault {
-    /// Of a member.
-    #[error("a member is named with 1 to 63 letters, digits, `-`, `_` and `.`")]
-    Name,
-    /// Of a cluster.
-    #[error("a cluster is named with 1 to 40 lower-case letters, digits and `-`, none at the ends")]
-    ClusterName,
-    /// Of a directory.
-    #[error(
-        "a directory is an absolute path of letters, digits, `-`, `_`, `.` and `/`, without `..`"
-    )]
-    Folder,
-}
-
-/// Where a member is to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Where the cluster reaches it, and what it binds to.
-    pub address: IpAddr,
-    /// Whether its host is this machine itself.
-    pub is_local: bool,
-}
 
 /// The three ports of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,15 +26,6 @@ pub struct Ports {
     pub peer: u16,
     /// Plain HTTP, on loopback; on a local host on its address.
     pub metrics: u16,
-}
-
-/// What becomes of the data when the cluster is destroyed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnDestroy {
-    /// Moved aside.
-    Keep,
-    /// Deleted.
-    Purge,
 }
 
 /// Everything that a user wishes of a cluster, part by part.
@@ -178,45 +133,6 @@ impl Deref for Desired {
     }
 }
 
-impl Name {
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Name {
-    type Err = TextFault;
-
-    fn from_str(text: &str) -> Result<Self, TextFault> {
-        let is_fine = |it: u8| it.is_ascii_alphanumeric() || b"-_.".contains(&it);
-        if (1..=63).contains(&text.len()) && text.bytes().all(is_fine) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(TextFault::Name)
-    }
-}
-
-impl ClusterName {
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ClusterName {
-    type Err = TextFault;
-
-    fn from_str(text: &str) -> Result<Self, TextFault> {
-        let is_fine = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
-        let is_fine = (1..=40).contains(&text.len())
-            && text.bytes().all(is_fine)
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if is_fine { Ok(Self(text.to_owned())) } else { Err(TextFault::ClusterName) }
-    }
-}
-
 impl PeerUrl {
     /// Of an address and a port.
     pub fn new(address: IpAddr, port: u16) -> Self {
@@ -234,59 +150,16 @@ impl PeerUrl {
     }
 }
 
-impl Folder {
-    /// Without a slash at its end.
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl fmt::Display for PeerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
-
-impl FromStr for Folder {
-    type Err = TextFault;
-
-    fn from_str(text: &str) -> Result<Self, TextFault> {
-        let is_fine = |it: u8| it.is_ascii_alphanumeric() || b"-_./".contains(&it);
-        let is_plain = |it: &str| !it.is_empty() && it != "." && it != "..";
-        let is_fine = text.bytes().all(is_fine)
-            && text.strip_prefix('/').is_some_and(|it| it.split('/').all(is_plain));
-        if is_fine { Ok(Self(text.to_owned())) } else { Err(TextFault::Folder) }
-    }
-}
-
-macro_rules! prints_its_text {
-    ($($name:ident)*) => {$(
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    )*};
-}
-
-prints_its_text! { Name ClusterName PeerUrl Folder }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::etcd::notation::wish;
-
-    #[test]
-    fn names_and_folders_have_one_safe_spelling() {
-        fn check<T: FromStr + fmt::Display>(good: &[&str], bad: &[&str]) {
-            for text in good {
-                assert_eq!(text.parse::<T>().ok().map(|it| it.to_string()).as_deref(), Some(*text));
-            }
-            for text in bad {
-                assert!(text.parse::<T>().is_err(), "{text:?}");
-            }
-        }
-        check::<Name>(&["a", "node-1.example", "A_b"], &["", "a=b", "a,b", "a b", &"a".repeat(64)]);
-        check::<ClusterName>(&["prod", "a-1"], &["", "-a", "a-", "Prod", "a_b", &"a".repeat(41)]);
-        check::<Folder>(
-            &["/var/lib/etcd/prod"],
-            &["", "/", "var", "/a/../b", "/a//b", "/a/", "/a b", "/a%b", "/a\n"],
-        );
-    }
 
     #[test]
     fn a_peer_url_has_brackets_when_it_needs_them() {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::desired::{Name, PeerUrl};
 use super::version::Version;
+pub use crate::domain::host::{Certificates, MachineId, Owner, Unit};
 
 /// Everything that was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,10 +78,6 @@ pub struct Facts {
     pub certificates: Certificates,
 }
 
-/// Which machine it is: its machine id, with the id in its `root` for a local host. Never a name or an address.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MachineId(pub String);
-
 /// The id of a member: unlike its name it is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub u64);
@@ -93,24 +90,6 @@ pub struct ClusterId(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub String);
 
-/// Whose a host is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// Nobody's: it has no record of an etcd cluster of this name.
-    Nobody,
-    /// This cluster's, whose creation stopped midway.
-    Unfinished,
-    /// This cluster's.
-    Ours {
-        /// Whether the record says what is wished now.
-        is_current: bool,
-    },
-    /// Another cluster's, or this one's whose state was lost: its name and id.
-    Foreign(String),
-    /// A later provider's; the format of its record.
-    Newer(u32),
-}
-
 /// Whose data lies on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Data {
@@ -118,21 +97,6 @@ pub struct Data {
     pub cluster: ClusterId,
     /// The member.
     pub member: MemberId,
-}
-
-/// The service of a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// There is none, or it is masked.
-    Absent,
-    /// It does not run, or has failed.
-    Stopped,
-    /// It runs and has not yet joined.
-    Starting,
-    /// It has joined.
-    Running,
-    /// It has run for more than 30 s without serving.
-    Stuck,
 }
 
 /// Program and settings of a member.
@@ -144,21 +108,6 @@ pub struct Settings {
     pub address: IpAddr,
     /// Whether arguments, environment and unit are exactly what the wish renders to for this version, key and address.
     pub is_current: bool,
-}
-
-/// How good the certificates of a host are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Certificates {
-    /// At least one of them, or the authority, is not there.
-    Missing,
-    /// Past their time, or made by another authority: nobody accepts them.
-    Invalid,
-    /// Another address or name is wished.
-    OtherNames,
-    /// Less than a third of their time is left.
-    Due,
-    /// As wished.
-    Good,
 }
 
 /// A linearizable look at a cluster.
@@ -234,14 +183,7 @@ impl Settings {
 impl Facts {
     /// Whether a run of ours has put something there, and may change it.
     pub fn is_ours(&self) -> bool {
-        matches!(self.owner, Owner::Unfinished | Owner::Ours { .. })
-    }
-}
-
-impl Unit {
-    /// Whether no process is there.
-    pub fn is_down(self) -> bool {
-        matches!(self, Self::Absent | Self::Stopped)
+        self.owner.is_us()
     }
 }
 

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use super::arguments::ArgumentFault;
 use super::desired::{MOST_MEMBERS, MOST_QUOTA, Name};
 use super::observed::ClusterId;
-use super::steps::List;
 use super::timing::TimingFault;
 use super::version::VersionFault;
+use crate::domain::name::List;
 
 /// What a refusal is about: an attribute of the resource, or the cluster as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use super::desired::{ClusterName, Name, PeerUrl};
 use super::observed::MemberId;
 use super::version::Version;
 use crate::domain::Kind;
+use crate::domain::name::List;
 
 /// One thing to do. `host` and `hosts` are keys, `member` is an id of the list, a label is for people.
 #[expect(missing_docs, reason = "a field means the same in every step")]
@@ -187,18 +188,5 @@ impl fmt::Display for Step {
                 write!(f, "stop etcd on {} for good and delete its data", List(hosts))
             }
         }
-    }
-}
-
-/// Names with commas between them.
-pub(super) struct List<'a>(pub(super) &'a [Name]);
-
-impl fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, name) in self.0.iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            write!(f, "{comma}{name}")?;
-        }
-        Ok(())
     }
 }
