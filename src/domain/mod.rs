@@ -12,6 +12,8 @@ pub mod etcd;
 #[cfg(feature = "provider")]
 pub mod host;
 #[cfg(feature = "provider")]
+pub mod kubernetes;
+#[cfg(feature = "provider")]
 pub mod name;
 #[cfg(feature = "provider")]
 pub mod pki;

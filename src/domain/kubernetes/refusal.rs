@@ -1,0 +1,206 @@
+//! Why the planner does not go on, and which attribute can change that.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::arguments::{ArgumentFault, Component};
+use super::cidr::Cidr;
+use super::text::Word;
+use super::version::VersionFault;
+use crate::domain::name::Name;
+
+/// What a refusal is about: an attribute of the resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// `version`.
+    Version,
+    /// `etcd`.
+    Etcd,
+    /// `nodes`.
+    Nodes,
+    /// The address of one of them.
+    Address(Name),
+    /// `port`.
+    Port,
+    /// `service_cidrs`.
+    ServiceCidrs,
+    /// `pod_cidrs`.
+    PodCidrs,
+    /// One element of the `extra_args` of a component.
+    ExtraArgs(Component, usize),
+    /// One element of the `environment` of a component.
+    Environment(Component, String),
+    /// `enable_admission_plugins`.
+    EnabledPlugins,
+    /// `disable_admission_plugins`.
+    DisabledPlugins,
+    /// `audit`.
+    Audit,
+    /// `tls_cipher_suites`.
+    Suites,
+    /// `shutdown_delay`.
+    ShutdownDelay,
+}
+
+/// Why the planner does not go on. Each text ends with the way out where there is one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The map is empty.
+    #[error("a control plane has at least one node")]
+    NoNodes,
+    /// Nobody could reach a node there.
+    #[error("{address} is no address by which others can reach {name}")]
+    Address {
+        /// The node.
+        name: Name,
+        /// What was wished.
+        address: IpAddr,
+    },
+    /// Two nodes on one address.
+    #[error("{other} and {name} have the same address {address}")]
+    SameAddress {
+        /// The later one.
+        name: Name,
+        /// The earlier one.
+        other: Name,
+        /// Of both.
+        address: IpAddr,
+    },
+    /// An API server would not start.
+    #[error("the address of {name} is of another family than {range}, the first of service_cidrs")]
+    OtherFamily {
+        /// The node.
+        name: Name,
+        /// The range.
+        range: Cidr,
+    },
+    /// Out of range.
+    #[error("a port is not 0")]
+    Port,
+    /// There is nowhere to keep objects.
+    #[error("the cluster of etcd has no endpoint")]
+    NoEtcd,
+    /// A version that does not fit.
+    #[error(transparent)]
+    Version(#[from] VersionFault),
+    /// Too many ranges, or of one family.
+    #[error("there is one range, or one of each family")]
+    Families(Subject),
+    /// A range of a size that programs do not take.
+    #[error("{range} is not between /{shortest} and /{longest}")]
+    Size {
+        /// Which list.
+        subject: Subject,
+        /// The range.
+        range: Cidr,
+        /// Of its prefix.
+        shortest: u8,
+        /// Of its prefix.
+        longest: u8,
+    },
+    /// An address could mean two things.
+    #[error("{range} overlaps {other}")]
+    Overlap {
+        /// Which list.
+        subject: Subject,
+        /// The range.
+        range: Cidr,
+        /// What else has these addresses.
+        other: String,
+    },
+    /// An argument or a variable that does not fit.
+    #[error("{fault}")]
+    Argument {
+        /// Which one.
+        subject: Subject,
+        /// Why.
+        fault: ArgumentFault,
+    },
+    /// The API server does not start.
+    #[error("{0} is to be both on and off")]
+    EnabledAndDisabled(Word),
+    /// Everything would be let in.
+    #[error("{0} switches all admission control off")]
+    UnsafePlugin(Word),
+    /// A limit of the audit log.
+    #[error("each limit of the audit log is at least 1")]
+    Audit,
+    /// They have no effect.
+    #[error("the suites of TLS 1.3 are fixed: leave them out")]
+    SuitesOfTls13,
+    /// The API server does not start.
+    #[error(
+        "HTTP/2 needs TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 or TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 among the suites"
+    )]
+    NoSuiteForHttp2,
+    /// It could not be kept.
+    #[error("a delay of {0:?} is not in whole milliseconds, or above 10 minutes")]
+    ShutdownDelay(Duration),
+}
+
+impl Refusal {
+    /// What it is about.
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::NoNodes => Subject::Nodes,
+            Self::Address { name, .. }
+            | Self::SameAddress { name, .. }
+            | Self::OtherFamily { name, .. } => Subject::Address(name.clone()),
+            Self::Port => Subject::Port,
+            Self::NoEtcd => Subject::Etcd,
+            Self::Version(_) => Subject::Version,
+            Self::Families(subject)
+            | Self::Size { subject, .. }
+            | Self::Overlap { subject, .. }
+            | Self::Argument { subject, .. } => subject.clone(),
+            Self::EnabledAndDisabled(_) => Subject::DisabledPlugins,
+            Self::UnsafePlugin(_) => Subject::EnabledPlugins,
+            Self::Audit => Subject::Audit,
+            Self::SuitesOfTls13 | Self::NoSuiteForHttp2 => Subject::Suites,
+            Self::ShutdownDelay(_) => Subject::ShutdownDelay,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    /// As the configuration writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version => f.write_str("version"),
+            Self::Etcd => f.write_str("etcd"),
+            Self::Nodes => f.write_str("nodes"),
+            Self::Address(name) => write!(f, "nodes[\"{name}\"].address"),
+            Self::Port => f.write_str("port"),
+            Self::ServiceCidrs => f.write_str("service_cidrs"),
+            Self::PodCidrs => f.write_str("pod_cidrs"),
+            Self::ExtraArgs(component, at) => {
+                write!(f, "{}.extra_args[{at}]", component.attribute())
+            }
+            Self::Environment(component, name) => {
+                write!(f, "{}.environment[\"{name}\"]", component.attribute())
+            }
+            Self::EnabledPlugins => f.write_str("enable_admission_plugins"),
+            Self::DisabledPlugins => f.write_str("disable_admission_plugins"),
+            Self::Audit => f.write_str("audit"),
+            Self::Suites => f.write_str("tls_cipher_suites"),
+            Self::ShutdownDelay => f.write_str("shutdown_delay"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_found_in_the_configuration() {
+        let check = |subject: Subject, path: &str| {
+            let fault = ArgumentFault::Unsafe("token-auth-file".to_owned());
+            assert_eq!(Refusal::Argument { subject, fault }.subject().to_string(), path);
+        };
+        check(Subject::ExtraArgs(Component::ApiServer, 3), "api_server.extra_args[3]");
+        let variable = Subject::Environment(Component::Scheduler, "HA_X".to_owned());
+        check(variable, "scheduler.environment[\"HA_X\"]");
+    }
+}
