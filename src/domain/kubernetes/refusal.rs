@@ -8,18 +8,24 @@ use super::arguments::{ArgumentFault, Component};
 use super::cidr::Cidr;
 use super::text::Word;
 use super::version::VersionFault;
-use crate::domain::name::Name;
+use crate::domain::name::{List, Name};
 
 /// What a refusal is about: an attribute of the resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
+    /// No attribute is at fault.
+    Cluster,
     /// `version`.
     Version,
     /// `etcd`.
     Etcd,
+    /// `etcd_prefix`.
+    EtcdPrefix,
     /// `nodes`.
     Nodes,
-    /// The address of one of them.
+    /// One element of `nodes`.
+    Node(Name),
+    /// Its address.
     Address(Name),
     /// `port`.
     Port,
@@ -41,6 +47,10 @@ pub enum Subject {
     Suites,
     /// `shutdown_delay`.
     ShutdownDelay,
+    /// `lost_hosts`.
+    LostHosts,
+    /// `deletion_protection`.
+    DeletionProtection,
 }
 
 /// Why the planner does not go on. Each text ends with the way out where there is one.
@@ -137,13 +147,80 @@ pub enum Refusal {
     /// It could not be kept.
     #[error("a delay of {0:?} is not in whole milliseconds, or above 10 minutes")]
     ShutdownDelay(Duration),
+    /// One machine behind two keys.
+    #[error("{other} and {name} are the same machine: each node needs one of its own")]
+    SameMachine {
+        /// The later one.
+        name: Name,
+        /// The earlier one.
+        other: Name,
+    },
+    /// Another control plane's host.
+    #[error("{name} belongs to {owner}: import that control plane, or clean the host")]
+    Foreign {
+        /// The host.
+        name: Name,
+        /// What its record says.
+        owner: String,
+    },
+    /// A later provider has been there.
+    #[error("the record on {name} has format {format}: use a later provider")]
+    Newer {
+        /// The host.
+        name: Name,
+        /// Of its record.
+        format: u32,
+    },
+    /// It has to be looked at before anything is done.
+    #[error("{} cannot be looked at, and may hold keys of this control plane: make it answer, or change the map", List(.0))]
+    Unseen(Vec<Name>),
+    /// It does not answer and must change.
+    #[error("{} cannot be reached to be changed: make it answer, or take it out of the map", List(.0))]
+    Silent(Vec<Name>),
+    /// Another control plane writes there.
+    #[error(
+        "etcd holds objects below {0} that no host of this control plane has begun to write: choose another etcd_prefix, import that control plane, or delete them with etcdctl"
+    )]
+    ForeignData(String),
+    /// Each would refuse what the other signs, and could not read its Secrets.
+    #[error(
+        "{other} and {name} were started with different keys: clean the one that does not belong to this control plane"
+    )]
+    KeysDiffer {
+        /// The later one.
+        name: Name,
+        /// The earlier one.
+        other: Name,
+    },
+    /// New ones would not be trusted, and Secrets stay unreadable.
+    #[error(
+        "no host holds the keys of this control plane any more: restore /etc/kubernetes-<name> of one of them from a copy"
+    )]
+    KeysLost,
+    /// None of the present nodes stays.
+    #[error("no present node is in the map: keep one, apply, and remove it then")]
+    NothingInCommon,
+    /// The step would end the service.
+    #[error("without {0} no API server would serve: make the other nodes answer first")]
+    WouldStopLast(Name),
+    /// It did not come up with what it was given.
+    #[error(
+        "{} did not serve with what is wished, and runs again as before: look into the journal of its units, and apply again", List(.0)
+    )]
+    Failed(Vec<Name>),
+    /// A destroy cannot clean it.
+    #[error("{} cannot be reached to be cleaned: make it answer, or put it into lost_hosts", List(.0))]
+    SilentAtDestroy(Vec<Name>),
+    /// To destroy was not meant.
+    #[error("deletion_protection is on: set it to false and apply before destroying")]
+    Protected,
 }
 
 impl Refusal {
     /// What it is about.
     pub fn subject(&self) -> Subject {
         match self {
-            Self::NoNodes => Subject::Nodes,
+            Self::NoNodes | Self::NothingInCommon => Subject::Nodes,
             Self::Address { name, .. }
             | Self::SameAddress { name, .. }
             | Self::OtherFamily { name, .. } => Subject::Address(name.clone()),
@@ -159,6 +236,20 @@ impl Refusal {
             Self::Audit => Subject::Audit,
             Self::SuitesOfTls13 | Self::NoSuiteForHttp2 => Subject::Suites,
             Self::ShutdownDelay(_) => Subject::ShutdownDelay,
+            Self::SameMachine { name, .. }
+            | Self::Foreign { name, .. }
+            | Self::Newer { name, .. }
+            | Self::KeysDiffer { name, .. } => Subject::Node(name.clone()),
+            Self::Unseen(names) | Self::Silent(names) | Self::Failed(names) => {
+                match names.as_slice() {
+                    [name] => Subject::Node(name.clone()),
+                    _ => Subject::Nodes,
+                }
+            }
+            Self::ForeignData(_) => Subject::EtcdPrefix,
+            Self::KeysLost | Self::WouldStopLast(_) => Subject::Cluster,
+            Self::SilentAtDestroy(_) => Subject::LostHosts,
+            Self::Protected => Subject::DeletionProtection,
         }
     }
 }
@@ -167,9 +258,12 @@ impl fmt::Display for Subject {
     /// As the configuration writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Cluster => f.write_str("the control plane"),
             Self::Version => f.write_str("version"),
             Self::Etcd => f.write_str("etcd"),
+            Self::EtcdPrefix => f.write_str("etcd_prefix"),
             Self::Nodes => f.write_str("nodes"),
+            Self::Node(name) => write!(f, "nodes[\"{name}\"]"),
             Self::Address(name) => write!(f, "nodes[\"{name}\"].address"),
             Self::Port => f.write_str("port"),
             Self::ServiceCidrs => f.write_str("service_cidrs"),
@@ -185,6 +279,8 @@ impl fmt::Display for Subject {
             Self::Audit => f.write_str("audit"),
             Self::Suites => f.write_str("tls_cipher_suites"),
             Self::ShutdownDelay => f.write_str("shutdown_delay"),
+            Self::LostHosts => f.write_str("lost_hosts"),
+            Self::DeletionProtection => f.write_str("deletion_protection"),
         }
     }
 }
@@ -192,6 +288,19 @@ impl fmt::Display for Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_points_at_what_can_change_it() {
+        let check = |refusal: Refusal, path: &str| assert_eq!(refusal.subject().to_string(), path);
+        let name = || -> Name { "a".parse().unwrap() };
+        check(Refusal::NothingInCommon, "nodes");
+        check(Refusal::Unseen(vec![name()]), "nodes[\"a\"]");
+        check(Refusal::Failed(vec![name(), name()]), "nodes");
+        check(Refusal::ForeignData("/registry".to_owned()), "etcd_prefix");
+        check(Refusal::WouldStopLast(name()), "the control plane");
+        check(Refusal::SilentAtDestroy(vec![name()]), "lost_hosts");
+        check(Refusal::Protected, "deletion_protection");
+    }
 
     #[test]
     fn an_argument_is_found_in_the_configuration() {

@@ -1,0 +1,27 @@
+//! What nobody notices: certificates before their time is up, and the records.
+
+use super::next::Turn;
+use super::refusal::Refusal;
+use super::steps::Step;
+use super::view::View;
+use crate::domain::Next;
+use crate::domain::host::{Certificates, Owner};
+
+/// Certificates are read anew by what runs, so all are renewed at once.
+pub(super) fn next(view: &View) -> Turn {
+    let due = view.names_of(|it| it.certificates != Certificates::Good);
+    if !due.is_empty() {
+        return Some(Next::Act(Step::Certify { hosts: due }));
+    }
+    // A record that is complete says that there is nothing to continue.
+    let stale = view.names_of(|it| it.owner != Owner::Ours { is_current: true });
+    if !stale.is_empty() {
+        return Some(Next::Act(Step::Record { hosts: stale }));
+    }
+    let version = view.desired.version;
+    let is_behind = |it: &&super::view::Seat| {
+        it.facts.is_none() && it.last.is_none_or(|it| !it.is_wish(version))
+    };
+    let silent: Vec<_> = view.seats.iter().filter(is_behind).map(|it| it.name.clone()).collect();
+    (!silent.is_empty()).then_some(Next::Refuse(Refusal::Silent(silent)))
+}

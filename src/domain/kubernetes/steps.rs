@@ -1,0 +1,164 @@
+//! One thing to do with a control plane. What each must guarantee is in the documentation of [`super`].
+
+use std::fmt;
+
+use super::arguments::Component;
+use super::version::Version;
+use crate::domain::Kind;
+use crate::domain::name::{List, Name};
+
+/// One thing to do. `host` and `hosts` are keys.
+#[expect(missing_docs, reason = "a field means the same in every step")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Write the record of an unfinished creation.
+    Claim { hosts: Vec<Name> },
+    /// Clean what an unfinished creation left that never started anything.
+    Discard { hosts: Vec<Name> },
+    /// Make and copy keys, make and renew certificates.
+    Certify { hosts: Vec<Name> },
+    /// Put the programs of a version beside those that are there.
+    Stage { hosts: Vec<Name>, version: Version },
+    /// Write files and units, and start nothing.
+    Prepare { hosts: Vec<Name>, version: Version },
+    /// Start the first API servers together.
+    Begin { hosts: Vec<Name> },
+    /// Start the API server of a node that comes to others.
+    Join { host: Name },
+    /// Bind the group of the administrators.
+    BindAdmins { on: Name },
+    /// Start components that do not run.
+    Start { hosts: Vec<Name>, components: Vec<Component> },
+    /// Restart a component that hangs.
+    Restart { host: Name, component: Component },
+    /// Give components their settings and programs, and restart them.
+    Reconfigure { host: Name, components: Vec<Component>, version: Version },
+    /// Note that what a node was given serves.
+    Confirm { hosts: Vec<Name>, version: Version },
+    /// Give a node back what it ran before.
+    PutBack { host: Name, version: Version },
+    /// Stop what was a node, and wipe its keys.
+    Retire { host: Name },
+    /// Write files that somebody has edited.
+    Rewrite { hosts: Vec<Name> },
+    /// Write what was applied into the records.
+    Record { hosts: Vec<Name> },
+    /// End the control plane on these hosts.
+    Dismantle { hosts: Vec<Name>, is_purged: bool },
+}
+
+impl crate::domain::Step for Step {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Claim { .. }
+            | Self::Discard { .. }
+            | Self::Certify { .. }
+            | Self::Stage { .. }
+            | Self::Prepare { .. }
+            | Self::BindAdmins { .. }
+            | Self::Confirm { .. }
+            | Self::Rewrite { .. }
+            | Self::Record { .. } => Kind::Prepare,
+            Self::Begin { .. } | Self::Join { .. } => Kind::Join,
+            Self::Start { .. }
+            | Self::Restart { .. }
+            | Self::Reconfigure { .. }
+            | Self::PutBack { .. } => Kind::Restart,
+            Self::Retire { .. } => Kind::Remove,
+            Self::Dismantle { .. } => Kind::MoveAside,
+        }
+    }
+
+    fn hosts(&self) -> Vec<&str> {
+        match self {
+            Self::Claim { hosts }
+            | Self::Discard { hosts }
+            | Self::Certify { hosts }
+            | Self::Stage { hosts, .. }
+            | Self::Prepare { hosts, .. }
+            | Self::Begin { hosts }
+            | Self::Start { hosts, .. }
+            | Self::Confirm { hosts, .. }
+            | Self::Rewrite { hosts }
+            | Self::Record { hosts }
+            | Self::Dismantle { hosts, .. } => hosts.iter().map(Name::as_str).collect(),
+            Self::Join { host }
+            | Self::BindAdmins { on: host }
+            | Self::Restart { host, .. }
+            | Self::Reconfigure { host, .. }
+            | Self::PutBack { host, .. }
+            | Self::Retire { host } => vec![host.as_str()],
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Claim { hosts } => write!(f, "claim {}", List(hosts)),
+            Self::Discard { hosts } => {
+                write!(f, "clean what an unfinished creation left on {}", List(hosts))
+            }
+            Self::Certify { hosts } => {
+                write!(f, "make or renew the keys and certificates of {}", List(hosts))
+            }
+            Self::Stage { hosts, version } => {
+                write!(f, "bring Kubernetes {version} to {}", List(hosts))
+            }
+            Self::Prepare { hosts, version } => {
+                write!(f, "prepare {} for Kubernetes {version}", List(hosts))
+            }
+            Self::Begin { hosts } => write!(f, "start the first API servers on {}", List(hosts)),
+            Self::Join { host } => write!(f, "start the API server of the new node {host}"),
+            Self::BindAdmins { on } => {
+                write!(f, "bind the group of the administrators, through {on}")
+            }
+            Self::Start { hosts, components } => {
+                write!(f, "start {} on {}", All(components), List(hosts))
+            }
+            Self::Restart { host, component } => {
+                write!(f, "restart {component} on {host}, where it hangs")
+            }
+            Self::Reconfigure { host, components, version } => {
+                let what = All(components);
+                write!(f, "restart {what} on {host} with {version} and new settings")
+            }
+            Self::Confirm { hosts, version } => {
+                write!(f, "note on {} that Kubernetes {version} serves", List(hosts))
+            }
+            Self::PutBack { host, version } => {
+                write!(f, "put {host} back to Kubernetes {version} and the settings that it had")
+            }
+            Self::Retire { host } => {
+                write!(f, "stop the control plane on {host} for good and wipe its keys there")
+            }
+            Self::Rewrite { hosts } => {
+                write!(f, "write the files of the control plane on {} anew", List(hosts))
+            }
+            Self::Record { hosts } => write!(f, "record on {} what was applied", List(hosts)),
+            Self::Dismantle { hosts, is_purged: false } => {
+                write!(
+                    f,
+                    "stop the control plane on {} for good and move its keys aside",
+                    List(hosts)
+                )
+            }
+            Self::Dismantle { hosts, is_purged: true } => {
+                write!(f, "stop the control plane on {} for good and delete its keys", List(hosts))
+            }
+        }
+    }
+}
+
+/// Components with commas between them.
+struct All<'a>(&'a [Component]);
+
+impl fmt::Display for All<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, component) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{component}")?;
+        }
+        Ok(())
+    }
+}
