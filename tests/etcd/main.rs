@@ -15,6 +15,9 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "shared with the tests of the probe")]
 mod engine;
 mod local;
+#[path = "../cli/processes.rs"]
+#[allow(dead_code, reason = "shared with the tests of the probe")]
+mod processes;
 
 mod imports;
 mod lifecycle;
