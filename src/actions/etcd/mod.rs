@@ -5,6 +5,7 @@
 
 mod access;
 mod certify;
+mod cut;
 mod health;
 mod leaving;
 mod look;
@@ -64,6 +65,7 @@ pub struct EtcdCluster<'a> {
     credentials: Option<Credentials>,
     round: Round,
     has_snapshot: bool,
+    has_cut_logs: bool,
 }
 
 impl<'a> EtcdCluster<'a> {
@@ -83,6 +85,7 @@ impl<'a> EtcdCluster<'a> {
             credentials: None,
             round: Round::default(),
             has_snapshot: false,
+            has_cut_logs: false,
         }
     }
 
@@ -146,6 +149,7 @@ impl<'a> EtcdCluster<'a> {
             last_voters: ours().flat_map(|it| &it.notes.voters).map(|it| MemberId(*it)).collect(),
             cluster: self.round.cluster(),
             has_snapshot: self.has_snapshot,
+            has_cut_logs: self.has_cut_logs,
         }
     }
 

@@ -72,6 +72,7 @@ impl EtcdCluster<'_> {
                 api.update(member.0, peer_url.as_str()).await.map_err(|it| explain(host, it))
             }
             Step::Snapshot { from, .. } => self.snapshot(from).await,
+            Step::CutLog { hosts, .. } => self.cut_logs(&Self::keys(hosts)).await,
             Step::Disarm { member } => {
                 let (api, host) = self.voter(MemberId(0))?;
                 let done = api.disarm(member.0, AlarmType::Corrupt).await;

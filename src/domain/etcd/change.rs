@@ -9,6 +9,9 @@ use super::version::Version;
 use super::view::{Seat, View};
 use crate::domain::Next;
 
+/// The first minor that reads no requests of v2.
+const READS_NO_V2: u16 = 7;
+
 /// A member to change.
 struct Candidate<'a> {
     seat: &'a Seat<'a>,
@@ -84,6 +87,9 @@ fn roll(view: &View, candidate: &Candidate, all: &[Candidate]) -> Next<Step, Ref
         let from = view.helper(member.id).map_or(seat.name, |(name, _)| name);
         return Next::Act(view.snapshot(from));
     }
+    if let Some(step) = cut_logs(view, all) {
+        return Next::Act(step);
+    }
     // One or two cannot do without each other: then all must be well, so that the pause is short.
     let is_small = cluster.voters() <= 2 && cluster.healthy() == cluster.voters();
     if !is_small && !cluster.bears_loss_of(member) {
@@ -105,6 +111,17 @@ fn roll(view: &View, candidate: &Candidate, all: &[Candidate]) -> Next<Step, Ref
         return Next::Act(Step::UpdatePeerUrl { host, member: member.id, peer_url });
     }
     Next::Act(Step::Reconfigure { host, version })
+}
+
+/// What members of 3.5 wrote into the log when they joined, 3.7 cannot read, and ends (`applyEntryNormal` in etcd's
+/// server/etcdserver/server.go, which lost its branch for requests of v2). A member of 3.6 that has written down its
+/// state since the last one of 3.5 was there starts from that, and not from the log before it.
+fn cut_logs(view: &View, all: &[Candidate]) -> Option<Step> {
+    let version = view.desired.version;
+    let may_hold_them =
+        all.iter().filter(|it| it.runs.minor < READS_NO_V2 && READS_NO_V2 <= version.minor);
+    let hosts: Vec<_> = may_hold_them.map(|it| it.seat.name.clone()).collect();
+    (!hosts.is_empty() && !view.observed.has_cut_logs).then_some(Step::CutLog { hosts, version })
 }
 
 /// Whether a host that does not answer ran something else when it last did.

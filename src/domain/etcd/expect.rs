@@ -70,6 +70,7 @@ pub fn believe(desired: &Desired, observed: &mut Observed, step: &Step) {
             }
         }
         Step::Snapshot { .. } => observed.has_snapshot = true,
+        Step::CutLog { .. } => observed.has_cut_logs = true,
         Step::Rewrite { hosts } => put(desired, observed, hosts, desired.version),
         Step::Record { hosts } => {
             on(observed, hosts, &|it| it.owner = Owner::Ours { is_current: true });

@@ -115,6 +115,7 @@ pub(super) fn look(text: &str) -> Observed {
         last_voters,
         cluster,
         has_snapshot: false,
+        has_cut_logs: false,
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Observed {
     pub cluster: Option<Cluster>,
     /// Whether a snapshot was taken and verified since this run began.
     pub has_snapshot: bool,
+    /// Whether members were made to write down their state since this run began, so that they read no log before it.
+    pub has_cut_logs: bool,
 }
 
 /// Where a member was that the wish does not name.

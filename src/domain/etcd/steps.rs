@@ -52,6 +52,8 @@ pub enum Step {
     UpdatePeerUrl { host: Name, member: MemberId, peer_url: PeerUrl },
     /// Keep a snapshot on the host of the member, once it is verified.
     Snapshot { from: Name, cluster: ClusterName },
+    /// Let members put the log of 3.5 behind them, which 3.7 could not read.
+    CutLog { hosts: Vec<Name>, version: Version },
     /// Write files that somebody has edited.
     Rewrite { hosts: Vec<Name> },
     /// Clear the alarm of a corrupt member that is not there any more.
@@ -84,6 +86,7 @@ impl crate::domain::Step for Step {
             | Self::MoveLeader { .. }
             | Self::DropLearner { has_started: false, .. }
             | Self::Snapshot { .. }
+            | Self::CutLog { .. }
             | Self::Rewrite { .. }
             | Self::Disarm { .. }
             | Self::Record { .. } => Kind::Prepare,
@@ -112,6 +115,7 @@ impl crate::domain::Step for Step {
             | Self::Bootstrap { hosts }
             | Self::RecordFormed { hosts }
             | Self::Start { hosts }
+            | Self::CutLog { hosts, .. }
             | Self::Rewrite { hosts }
             | Self::Record { hosts }
             | Self::Dismantle { hosts, .. } => hosts.iter().map(Name::as_str).collect(),
@@ -178,6 +182,11 @@ impl fmt::Display for Step {
                     snapshots(cluster)
                 )
             }
+            Self::CutLog { hosts, version } => write!(
+                f,
+                "let {} write down where they are, for etcd {version} cannot read the logs of 3.5",
+                List(hosts)
+            ),
             Self::Rewrite { hosts } => write!(f, "write the files of etcd on {} anew", List(hosts)),
             Self::Disarm { member } => write!(f, "clear the alarm of the former member {member}"),
             Self::Record { hosts } => write!(f, "record on {} what was applied", List(hosts)),

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use http::header::HOST;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
-use tonic::body::Body;
-use tonic::codegen::Body as _;
+
+use super::plain::get;
 
 /// A member without a quorum gives up by itself after 7 s; a look does not wait for that.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -42,24 +39,8 @@ impl Health {
 pub async fn health(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> Option<Health> {
-    timeout(LIMIT, ask(stream)).await.ok().flatten()
-}
-
-async fn ask(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Option<Health> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-    // It ends with the sender.
-    tokio::spawn(connection);
-    let request = http::Request::get("/health").header(HOST, "etcd").body(Body::empty()).ok()?;
-    let mut body = sender.send_request(request).await.ok()?.into_body();
-    let mut text = Vec::new();
-    loop {
-        let frame = std::future::poll_fn(|it| std::pin::Pin::new(&mut body).poll_frame(it)).await;
-        let Some(frame) = frame else { return Health::parse(&text) };
-        text.extend_from_slice(frame.ok()?.data_ref().map_or(&[][..], |it| it));
-        if MOST < text.len() {
-            return None;
-        }
-    }
+    let answer = timeout(LIMIT, get(stream, "/health", MOST)).await;
+    Health::parse(&answer.ok().flatten()?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,10 @@
 mod channel;
 #[cfg(feature = "provider")]
 mod health;
+#[cfg(feature = "provider")]
+mod metrics;
+#[cfg(feature = "provider")]
+mod plain;
 mod snapshot;
 
 use std::net::IpAddr;
@@ -20,14 +24,17 @@ use tonic::{Code, Status};
 pub use self::channel::{Channel, Credentials, OpenError};
 #[cfg(feature = "provider")]
 pub use self::health::{Health, health};
+#[cfg(feature = "provider")]
+pub use self::metrics::snapshots_saved;
 pub use self::snapshot::{Damage, Proof};
 use crate::proto::etcd::alarm_request::Action;
 use crate::proto::etcd::cluster_client::ClusterClient;
+use crate::proto::etcd::kv_client::KvClient;
 use crate::proto::etcd::maintenance_client::MaintenanceClient;
 pub use crate::proto::etcd::{AlarmMember, AlarmType, Member, StatusResponse};
 use crate::proto::etcd::{
-    AlarmRequest, MemberAddRequest, MemberListRequest, MemberPromoteRequest, MemberRemoveRequest,
-    MemberUpdateRequest, MoveLeaderRequest, SnapshotRequest, StatusRequest,
+    AlarmRequest, DeleteRangeRequest, MemberAddRequest, MemberListRequest, MemberPromoteRequest,
+    MemberRemoveRequest, MemberUpdateRequest, MoveLeaderRequest, SnapshotRequest, StatusRequest,
 };
 
 /// etcd itself gives up after 7 s (`ReqTimeout` with the default election timeout).
@@ -35,10 +42,14 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// For the handshake, on a host that is reached already.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
 
+/// Keys of Kubernetes begin with a slash, and hardly any key with a zero.
+const NO_KEY: &[u8] = b"\0terraform-provider-ha/no-such-key";
+
 /// A connection to one member.
 #[derive(Clone, Debug)]
 pub struct Api {
     cluster: ClusterClient<Channel>,
+    kv: KvClient<Channel>,
     maintenance: MaintenanceClient<Channel>,
 }
 
@@ -105,6 +116,7 @@ impl Api {
         let origin = http::Uri::from_static("https://etcd");
         Ok(Self {
             cluster: ClusterClient::with_origin(channel.clone(), origin.clone()),
+            kv: KvClient::with_origin(channel.clone(), origin.clone()),
             maintenance: MaintenanceClient::with_origin(channel, origin),
         })
     }
@@ -196,6 +208,16 @@ impl Api {
         let action = Action::Deactivate.into();
         let request = AlarmRequest { action, member, alarm: alarm.into() };
         ask("clear an alarm", client.alarm(request)).await.map(drop)
+    }
+
+    /// Puts an entry into the log that changes nothing: a key is deleted that nobody has. The revision stays.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn pass(&self) -> Result<(), CallError> {
+        let mut client = self.kv.clone();
+        let request = DeleteRangeRequest { key: NO_KEY.into() };
+        ask("pass an entry", client.delete_range(request)).await.map(drop)
     }
 
     /// Sends all data of the member on, with the digest at its end, which is for the receiver to [prove](Proof). Ends

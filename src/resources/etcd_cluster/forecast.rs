@@ -130,6 +130,7 @@ fn observed(
         last_voters: cluster.iter().flat_map(|it| &it.members).map(|it| it.id).collect(),
         cluster,
         has_snapshot: false,
+        has_cut_logs: false,
     }
 }
 

@@ -216,6 +216,14 @@ fn going_on_without_a_snapshot_is_caught() {
 }
 
 #[test]
+fn going_on_with_the_old_log_is_caught() {
+    check(
+        |desired, observed, _| seen_as(desired, observed, |it| it.has_cut_logs = true),
+        "on the log of 3.5",
+    );
+}
+
+#[test]
 fn rolling_on_while_a_member_is_down_is_caught() {
     check(
         |desired, observed, _| {

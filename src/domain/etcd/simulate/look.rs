@@ -58,7 +58,15 @@ impl World {
             self.machines[*at].last = self.machines[*at].running;
         }
         let last_voters = self.last_voters.clone();
-        Observed { hosts, former, known, last_voters, cluster, has_snapshot: self.has_snapshot }
+        Observed {
+            hosts,
+            former,
+            known,
+            last_voters,
+            cluster,
+            has_snapshot: self.has_snapshot,
+            has_cut_logs: self.has_cut_logs,
+        }
     }
 
     fn is_recorded(&self, at: usize) -> bool {

@@ -168,7 +168,7 @@ fn run(
     faults: &mut usize,
     planner: Planner,
 ) -> Result<End, String> {
-    world.has_snapshot = false;
+    (world.has_snapshot, world.has_cut_logs) = (false, false);
     let mut memory = None;
     let mut at_plan = Some(world.look());
     let mut announced = BTreeSet::new();
@@ -258,7 +258,7 @@ fn a_plan_foretells_what_an_apply_without_faults_does() {
         let mut world = World::new([1, 3, 5][rng.below(3)], 7, Version::new(5, 35));
         run(&mut world, &mut rng, &mut 0, planner).unwrap();
         world.edit(&mut rng);
-        world.has_snapshot = false;
+        (world.has_snapshot, world.has_cut_logs) = (false, false);
         let (mut believed, mut foretold, mut done) = (world.look(), Vec::new(), Vec::new());
         for _ in 0..200 {
             match next(&world.desired, &believed) {

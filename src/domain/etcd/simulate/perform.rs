@@ -86,6 +86,7 @@ impl World {
                 self.work_on_one(step, is_whole);
             }
             Step::Snapshot { .. } => self.has_snapshot = true,
+            Step::CutLog { .. } => self.has_cut_logs = true,
             Step::Rewrite { hosts: names } => {
                 for (at, name) in hosts(self, names).into_iter().zip(names) {
                     self.machines[at].on_disk = Some(self.conf_of(name, self.version));
@@ -239,6 +240,8 @@ impl World {
                 let is_new = machine.on_disk.is_none_or(|it| it.version.minor != version.minor);
                 let is_minor = is_new && machine.opened.is_some_and(|it| it.minor != version.minor);
                 ensure(!is_minor || self.has_snapshot, "upgrades without a snapshot")?;
+                let reads_log = is_minor && 7 <= version.minor && !self.has_cut_logs;
+                ensure(!reads_log, "starts 3.7 on the log of 3.5")?;
                 self.may_pause(at)
             }
             Step::Start { hosts } => {

@@ -88,6 +88,8 @@ pub(super) struct World {
     /// The state has it.
     pub(super) known: Option<ClusterId>,
     pub(super) has_snapshot: bool,
+    /// Its members start from what they wrote down with 3.6.
+    pub(super) has_cut_logs: bool,
     pub(super) last_voters: BTreeSet<MemberId>,
     ids: u64,
 }
@@ -148,6 +150,7 @@ impl World {
             desired,
             known: None,
             has_snapshot: false,
+            has_cut_logs: false,
             last_voters: BTreeSet::new(),
             ids: 100,
         }

@@ -87,6 +87,24 @@ fn an_upgrade_goes_one_minor_after_a_snapshot_and_with_all_members_well() {
     let with = |name: &str| format!("restart etcd on {name} with 3.6.16 and its new settings");
     check_with(&abc, "a:3.5* b:3.5+ c:3.5+", ready, &with("b"));
     check_with(&abc, "a:3.5* b:3.6+ c:3.5+", ready, &with("c"));
+    // What 3.5 wrote into the log, 3.7 could not read.
+    let new = |it: &mut Observed| {
+        for name in ["a", "b", "c"] {
+            facts(it, name).staged.insert(Version::new(7, 1));
+        }
+        it.has_snapshot = true;
+    };
+    let (to, old) = (want("a b c", "3.7"), "a:3.6* b:3.6+ c:3.6+");
+    let cut = |names: &str| {
+        format!("let {names} write down where they are, for etcd 3.7.1 cannot read the logs of 3.5")
+    };
+    check_with(&to, old, new, &cut("a, b, c"));
+    check_with(&to, "a:3.6* b:3.7+ c:3.6+", new, &cut("a, c"));
+    let cut = |it: &mut Observed| {
+        new(it);
+        it.has_cut_logs = true;
+    };
+    check_with(&to, old, cut, "restart etcd on b with 3.7.1 and its new settings");
     // A patch needs neither.
     check(&abc, "a:3.6.15* b:3.6.15+ c:3.6.15+", "bring etcd 3.6.16 to a, b, c");
     check_with(&abc, "a:3.6.15* b:3.6.15+ c:3.6.15+", staged, &with("b"));
