@@ -10,6 +10,7 @@
 mod artifacts;
 mod change;
 mod clock;
+mod dial;
 mod facts;
 mod fault;
 mod files;

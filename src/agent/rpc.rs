@@ -15,7 +15,7 @@ use super::files::calls as files;
 use super::lock::{Asker, Outcome};
 use super::place::{HostPath, Root};
 use super::{
-    artifacts, clock, facts, forward, journal, machine, packages, pki, record, run, services,
+    artifacts, clock, dial, facts, forward, journal, machine, packages, pki, record, run, services,
     snapshot, users,
 };
 use crate::proto::agent::agent_server::Agent;
@@ -317,6 +317,10 @@ impl Agent for Rpc {
         let root = Arc::clone(&self.host.root);
         tokio::spawn(async move { forward::forward(&root, request.into_inner(), sender).await });
         answer(Box::pin(ReceiverStream::new(answers)) as Self::ForwardStream)
+    }
+
+    async fn dial(&self, request: Request<DialRequest>) -> Result<Response<DialReply>, Status> {
+        answer(dial::dial(request.into_inner()).await?)
     }
 
     async fn ensure_packages(

@@ -5,6 +5,7 @@
 )]
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,8 +18,8 @@ use tracing::debug;
 use super::channel::{Broken, Channel, broken};
 use super::connect::{ConnectError, Stream};
 use super::messages::{
-    FactsReply, FactsRequest, GetRecordsRequest, HeartbeatRequest, HelloRequest, JournalEntry,
-    LogsRequest, ReadJournalRequest, ReadReply, ReadRequest, Record,
+    DialRequest, Dialled, FactsReply, FactsRequest, GetRecordsRequest, HeartbeatRequest,
+    HelloRequest, JournalEntry, LogsRequest, ReadJournalRequest, ReadReply, ReadRequest, Record,
 };
 use super::{HostError, HostName};
 use crate::proto::agent::agent_client::AgentClient;
@@ -194,6 +195,16 @@ impl Host {
         let request = ReadJournalRequest { last, lock: lock.to_owned() };
         let read = self.call("read its journal", async |mut it| it.read_journal(request).await);
         Ok(read.await?.entries)
+    }
+
+    /// Whether its packets reach these addresses with ports, in their order. Takes 10 s at most.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn dial(&self, targets: &[SocketAddr]) -> Result<Vec<Dialled>, HostError> {
+        let request = DialRequest { targets: targets.iter().map(ToString::to_string).collect() };
+        let dialled = self.call("reach other hosts", async |mut it| it.dial(request).await);
+        Ok(dialled.await?.dialled)
     }
 
     pub(super) fn client(&self) -> AgentClient<Channel> {

@@ -20,6 +20,7 @@ mod status;
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test measures time")]
 mod tests;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -262,6 +262,7 @@ impl EtcdCluster<'_> {
     }
 
     async fn bootstrap(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
+        self.prove_first_ways().await?;
         let (token, name) = (self.token(), &self.setup.desired.name);
         let (cluster, members) = first_ids(&format!("{name}-{}", token.0), &self.seeds());
         let voters: BTreeSet<u64> = members.values().map(|it| it.0).collect();
@@ -297,6 +298,7 @@ impl EtcdCluster<'_> {
     }
 
     async fn add_learner(&mut self, name: &Name, peer_url: &PeerUrl) -> Result<(), HostError> {
+        self.prove_ways_of(name).await?;
         let address = self.sites[name.as_str()].place.address;
         self.note(&BTreeSet::from([name.to_string()]), |_, it| it.told = Some(address)).await?;
         let (api, host) = self.voter(MemberId(0))?;

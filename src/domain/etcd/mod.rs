@@ -28,12 +28,12 @@
 //! | `Certify` | asks the planner of certificates until it is content with these hosts; nothing restarts |
 //! | `Stage` | the program lies beside the others, its digest verified; nothing runs it |
 //! | `Prepare` | user, folders, unit, settings. Before a quorum: the seeds, with state `new`. After: state `existing` with the full list, and the journal says that a quorum was seen |
-//! | `Bootstrap` | starts them at the same time, and waits for none: none is ready before there is a quorum |
+//! | `Bootstrap` | each host has reached the others on their port for members; then starts them at the same time, and waits for none: none is ready before there is a quorum |
 //! | `RecordFormed` | the journal says that a quorum was seen and which cluster it is; state `existing` with the full list takes the place of `new` |
 //! | `Start` | starts the units. Refuses where the data directory is not that of a listed member, for etcd then panics or makes a second cluster |
 //! | `Restart` | ends a process that hangs, if need be with SIGKILL, and starts it |
 //! | `Reconfigure` | writes settings and program, then restarts that unit alone, and waits until it has joined. A stop takes up to 15 s: etcd waits for watchers |
-//! | `AddLearner` | the journal of that host has the address first; then `MemberAdd` as a learner with this peer URL |
+//! | `AddLearner` | its host and those of the members have reached each other on that port; the journal of that host has the address first; then `MemberAdd` as a learner with this peer URL |
 //! | `StartLearner` | only with an empty data directory, and with the list of that moment |
 //! | `Promote` | `MemberPromote`; etcd refuses a learner that is behind |
 //! | `DropLearner` | `MemberRemove` of this id, if it is a learner still |

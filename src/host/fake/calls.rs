@@ -198,6 +198,10 @@ impl Agent for Calls {
         Ok(Response::new(LogsReply::default()))
     }
 
+    async fn dial(&self, request: Request<DialRequest>) -> Result<Response<DialReply>, Status> {
+        Ok(Response::new(super::forward::dial(&self.host, request.into_inner())))
+    }
+
     async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
         let request = request.into_inner();
         let line = format!("run {}", request.program().as_str_name().to_lowercase());
@@ -211,15 +215,7 @@ impl Agent for Calls {
     ) -> Result<Response<EnsurePackagesReply>, Status> {
         let EnsurePackagesRequest { claim, names } = request.into_inner();
         self.change(claim, format!("ensure the packages {}", names.join(" ")), |state| {
-            let package = |name: &String| Package {
-                name: name.clone(),
-                version: "1".to_owned(),
-                ..Package::default()
-            };
-            let packages: Vec<_> = names.iter().map(package).collect();
-            let changed = names.iter().any(|it| !state.packages.contains(it));
-            state.packages.extend(names);
-            Ok(EnsurePackagesReply { changed, packages })
+            Ok(state.ensure_packages(names))
         })
         .await
     }

@@ -4,8 +4,8 @@ use tonic::{Status, Streaming};
 
 use super::FakeHost;
 use crate::proto::agent::{
-    ForwardOpen, ForwardOpened, ForwardReply, ForwardRequest, forward_open, forward_reply,
-    forward_request,
+    DialReply, DialRequest, Dialled, ForwardOpen, ForwardOpened, ForwardReply, ForwardRequest,
+    dialled, forward_open, forward_reply, forward_request,
 };
 
 /// That it is open, and the text that its service says.
@@ -28,4 +28,16 @@ pub(super) async fn answers(
         forward_reply::Message::Data(text.into()),
     ];
     Ok(answers.map(|it| Ok(ForwardReply { message: Some(it) })))
+}
+
+/// Who is reached from there.
+pub(super) fn dial(host: &FakeHost, request: DialRequest) -> DialReply {
+    let state = host.state();
+    let dialled = |target: String| {
+        if state.walls.contains(&target) {
+            return Dialled { target, error: "timed out".to_owned(), ..Dialled::default() };
+        }
+        Dialled { target, outcome: dialled::Outcome::Open.into(), ..Dialled::default() }
+    };
+    DialReply { dialled: request.targets.into_iter().map(dialled).collect() }
 }

@@ -114,6 +114,11 @@ impl FakeHost {
         self.state().listeners.insert(address.to_owned(), (unit.to_owned(), Arc::new(say)));
     }
 
+    /// From now on none of its packets reach this address and port. All others are reached, and somebody listens there.
+    pub fn wall_off(&self, target: &str) {
+        self.state().walls.insert(target.to_owned());
+    }
+
     /// Everything that is on it, one line each, for comparison: files, services that run, records.
     pub fn contents(&self) -> Vec<String> {
         self.state().contents()

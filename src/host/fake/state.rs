@@ -12,7 +12,8 @@ use super::{Failure, FakeHost};
 use crate::proto::agent::file::Kind;
 use crate::proto::agent::service_request::Action;
 use crate::proto::agent::{
-    self, Artifact, Claim, InstalledFile, InstalledVersion, JournalEntry, Project, Record,
+    self, Artifact, Claim, EnsurePackagesReply, InstalledFile, InstalledVersion, JournalEntry,
+    Package, Project, Record,
 };
 
 /// Where unit files lie.
@@ -35,6 +36,8 @@ pub(super) struct State {
     pub(super) taken: BTreeMap<String, String>,
     /// By address: the unit that listens there, and what it says.
     pub(super) listeners: BTreeMap<String, (String, Say)>,
+    /// Addresses that none of its packets reach.
+    pub(super) walls: BTreeSet<String>,
     pub(super) journal: Vec<JournalEntry>,
     pub(super) transcript: Vec<String>,
     pub(super) failure: Option<(usize, Failure)>,
@@ -77,6 +80,7 @@ impl State {
             held: BTreeSet::new(),
             taken: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            walls: BTreeSet::new(),
             journal: Vec::new(),
             transcript: Vec::new(),
             failure: None,
@@ -84,6 +88,19 @@ impl State {
             delay: Duration::ZERO,
             connection: CancellationToken::new(),
         }
+    }
+
+    /// Installs what is missing.
+    pub(super) fn ensure_packages(&mut self, names: Vec<String>) -> EnsurePackagesReply {
+        let package = |name: &String| Package {
+            name: name.clone(),
+            version: "1".to_owned(),
+            ..Package::default()
+        };
+        let packages: Vec<_> = names.iter().map(package).collect();
+        let changed = names.iter().any(|it| !self.packages.contains(it));
+        self.packages.extend(names);
+        EnsurePackagesReply { changed, packages }
     }
 
     pub(super) fn contents(&self) -> Vec<String> {
