@@ -31,8 +31,9 @@ pub(super) struct Round {
     answers: BTreeMap<String, Answer>,
     list: Option<Members>,
     alarms: Vec<AlarmMember>,
-    /// Which process was first seen not to serve, and when.
-    since: BTreeMap<String, (u32, Instant)>,
+    /// When its unit was first seen not to serve, since it last served or was started by us. The process does not matter:
+    /// one that dies and is started again and again serves as little as one that hangs.
+    since: BTreeMap<String, Instant>,
     stuck: BTreeSet<String>,
     /// Members and processes that were connected since then.
     settled: Option<(String, Instant)>,
@@ -184,12 +185,12 @@ impl Round {
         self.alarms = listed.map(|it| it.alarms.clone()).unwrap_or_default();
         let now = Instant::now();
         let serves = |key: &String| self.answers.get(key).is_some_and(|it| it.serves);
-        let waiting = alive.iter().filter(|(key, _)| !serves(key)).map(|(key, process)| {
-            let before = self.since.get(key).filter(|it| it.0 == *process);
-            (key.clone(), before.copied().unwrap_or((*process, now)))
-        });
+        let waiting = alive
+            .keys()
+            .filter(|it| !serves(it))
+            .map(|key| (key.clone(), self.since.get(key).copied().unwrap_or(now)));
         self.since = waiting.collect();
-        let stuck = self.since.iter().filter(|(_, it)| STUCK <= it.1.elapsed());
+        let stuck = self.since.iter().filter(|(_, it)| STUCK <= it.elapsed());
         self.stuck = stuck.map(|(key, _)| key.clone()).collect();
         let serving = self.answers.iter().filter(|(_, it)| it.serves);
         let serving: Vec<_> = serving.map(|(key, it)| (key, it.process)).collect();
@@ -199,6 +200,11 @@ impl Round {
         if self.settled.as_ref().is_none_or(|it| it.0 != picture) {
             self.settled = Some((picture, now));
         }
+    }
+
+    /// The units of these hosts were started just now.
+    pub(super) fn started(&mut self, keys: &BTreeSet<String>) {
+        self.since.retain(|key, _| !keys.contains(key));
     }
 
     /// Whether the member of this host has answered.
@@ -248,4 +254,33 @@ pub(super) fn explain(host: HostName, error: CallError) -> HostError {
         return HostError::Failed { host, call: "ask its member".to_owned(), reason };
     }
     HostError::Interrupted { host, call: "ask its member".to_owned(), source: Box::new(error) }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test lets time pass")]
+mod tests {
+    use super::*;
+
+    /// systemd starts it again after each crash, and a look now and then finds another process.
+    #[tokio::test(start_paused = true)]
+    async fn a_member_that_crashes_again_and_again_hangs_and_one_just_started_does_not() {
+        let mut round = Round::default();
+        let look = |round: &mut Round, process: u32| {
+            round.conclude(&BTreeMap::from([("a".to_owned(), process)]));
+            round.unit("a")
+        };
+        for process in [10, 0, 11, 12, 0, 13] {
+            assert_eq!(look(&mut round, process), Unit::Starting);
+            tokio::time::advance(Duration::from_secs(5)).await;
+        }
+        assert_eq!(look(&mut round, 14), Unit::Stuck);
+        // The planner restarts it, and sees whether that has helped.
+        round.started(&BTreeSet::from(["a".to_owned()]));
+        assert_eq!(look(&mut round, 15), Unit::Starting);
+        tokio::time::advance(STUCK).await;
+        assert_eq!(look(&mut round, 16), Unit::Stuck);
+        // Once it is down it is not alive, and begins anew.
+        round.conclude(&BTreeMap::new());
+        assert_eq!(look(&mut round, 17), Unit::Starting);
+    }
 }

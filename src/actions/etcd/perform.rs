@@ -238,7 +238,10 @@ impl EtcdCluster<'_> {
             host.service(Action::Enable, &unit).await?;
             host.service(action, &unit).await.map(drop)
         });
-        gravest(done.await)?;
+        let done = gravest(done.await);
+        // Also where the answer was lost: it has its time to come up.
+        self.round.started(keys);
+        done?;
         let desired = self.setup.desired.clone();
         let on_disk: BTreeMap<Name, _> = self
             .looks
