@@ -28,6 +28,17 @@ pub struct Ports {
     pub metrics: u16,
 }
 
+/// One of the three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// For clients.
+    Client,
+    /// For members.
+    Peer,
+    /// For metrics.
+    Metrics,
+}
+
 /// Everything that a user wishes of a cluster, part by part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
@@ -99,20 +110,15 @@ impl Desired {
                 faults.push(Refusal::SameAddress { name, other, address: at });
             }
         }
-        let Ports { client, peer, metrics } = wish.ports;
-        if [client, peer, metrics].contains(&0)
-            || client == peer
-            || client == metrics
-            || peer == metrics
-        {
-            faults.push(Refusal::Ports);
-        }
+        faults.extend(wish.ports.unfit().map(Refusal::Ports));
         if wish.wal_dir.as_ref() == Some(&wish.data_dir) {
             faults.push(Refusal::WalDir);
         }
         if wish.quota == 0 || MOST_QUOTA < wish.quota {
             faults.push(Refusal::Quota(wish.quota));
         }
+        let is_odd = |it: &Duration| it.subsec_nanos() != 0;
+        faults.extend(wish.auto_compaction.filter(is_odd).map(Refusal::Compaction));
         for (at, fault) in wish.arguments.unknown_to(wish.version.minor) {
             faults.push(Refusal::Argument { subject: Subject::ExtraArgs(at), fault });
         }
@@ -130,6 +136,39 @@ impl Deref for Desired {
 
     fn deref(&self) -> &Wish {
         &self.0
+    }
+}
+
+impl Default for Ports {
+    /// Those that are registered for etcd, and the one after them.
+    fn default() -> Self {
+        Self { client: 2379, peer: 2380, metrics: 2381 }
+    }
+}
+
+impl Ports {
+    /// One that is 0 or has the number of another: rather one that somebody chose than one that was left as it is.
+    fn unfit(self) -> Option<Port> {
+        let all = |it: Self| {
+            [(Port::Client, it.client), (Port::Peer, it.peer), (Port::Metrics, it.metrics)]
+        };
+        let is_unfit = |(port, number): (Port, u16)| {
+            number == 0 || all(self).iter().any(|it| it.0 != port && it.1 == number)
+        };
+        let unfit: Vec<_> = all(self).into_iter().filter(|it| is_unfit(*it)).collect();
+        let chosen = unfit.iter().find(|it| !all(Self::default()).contains(it));
+        chosen.or(unfit.last()).map(|(port, _)| *port)
+    }
+}
+
+impl Port {
+    /// What it is called in the configuration.
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Self::Client => "client_port",
+            Self::Peer => "peer_port",
+            Self::Metrics => "metrics_port",
+        }
     }
 }
 
@@ -178,7 +217,10 @@ mod tests {
             assert_eq!(found, expected);
         };
         check(|_| (), &[]);
-        check(|it| it.members.clear(), &["members: a cluster has at least one member"]);
+        check(
+            |it| it.members.clear(),
+            &["members: a cluster has at least one member: to end it, destroy it"],
+        );
         check(
             |it| it.members.values_mut().for_each(|it| it.address = [0, 0, 0, 0].into()),
             &[
@@ -194,10 +236,14 @@ mod tests {
                 "members[\"c\"].address: b and c have the same address 192.0.2.1",
             ],
         );
-        check(|it| it.ports.peer = 2379, &["client_port: the three ports differ, and none is 0"]);
+        check(|it| it.ports.peer = 2379, &["peer_port: the three ports differ, and none is 0"]);
+        check(|it| it.ports.client = 2380, &["client_port: the three ports differ, and none is 0"]);
+        check(|it| it.ports.metrics = 0, &["metrics_port: the three ports differ, and none is 0"]);
         check(
             |it| it.wal_dir = Some(it.data_dir.clone()),
-            &["wal_dir: wal_dir and data_dir differ"],
+            &[
+                "wal_dir: wal_dir and data_dir differ: leave wal_dir out to have the log inside data_dir",
+            ],
         );
         check(
             |it| it.quota = 9 << 30,
@@ -218,7 +264,9 @@ mod tests {
                     it.members.insert(format!("x{at}").parse().unwrap(), place);
                 }
             },
-            &["members: 8 members are more than 7"],
+            &[
+                "members: 8 members are more than 7, and more make a cluster slower and no safer: take some out of the map",
+            ],
         );
     }
 

@@ -79,8 +79,8 @@ mod warnings;
 pub use self::arguments::{ArgumentFault, Arguments, Environment};
 pub use self::concerns::{Concern, Saying, concerns};
 pub use self::desired::{
-    ClusterName, Desired, Folder, MOST_MEMBERS, MOST_QUOTA, Name, OnDestroy, PeerUrl, Place, Ports,
-    TextFault, Wish,
+    ClusterName, Desired, Folder, MOST_MEMBERS, MOST_QUOTA, Name, OnDestroy, PeerUrl, Place, Port,
+    Ports, TextFault, Wish,
 };
 pub use self::expect::believe;
 pub use self::leave::leave;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::arguments::ArgumentFault;
-use super::desired::{MOST_MEMBERS, MOST_QUOTA, Name};
+use super::desired::{MOST_MEMBERS, MOST_QUOTA, Name, Port};
 use super::observed::ClusterId;
 use super::timing::TimingFault;
 use super::version::VersionFault;
@@ -23,14 +23,18 @@ pub enum Subject {
     Member(Name),
     /// Its address.
     Address(Name),
-    /// The three ports.
-    Ports,
+    /// One of the three ports.
+    Port(Port),
     /// `wal_dir`.
     WalDir,
+    /// `heartbeat_interval`.
+    Heartbeat,
     /// `election_timeout`.
-    Timing,
+    Election,
     /// `quota_backend_bytes`.
     Quota,
+    /// `auto_compaction_retention`.
+    Compaction,
     /// One element of `extra_args`.
     ExtraArgs(usize),
     /// One element of `environment`.
@@ -45,10 +49,12 @@ pub enum Subject {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The map is empty.
-    #[error("a cluster has at least one member")]
+    #[error("a cluster has at least one member: to end it, destroy it")]
     NoMembers,
     /// The map is too long.
-    #[error("{0} members are more than {MOST_MEMBERS}")]
+    #[error(
+        "{0} members are more than {MOST_MEMBERS}, and more make a cluster slower and no safer: take some out of the map"
+    )]
     TooManyMembers(usize),
     /// A first cluster of an even size.
     #[error(
@@ -100,13 +106,18 @@ pub enum Refusal {
     },
     /// Two ports alike.
     #[error("the three ports differ, and none is 0")]
-    Ports,
+    Ports(Port),
     /// The log in the place of the data.
-    #[error("wal_dir and data_dir differ")]
+    #[error("wal_dir and data_dir differ: leave wal_dir out to have the log inside data_dir")]
     WalDir,
     /// Out of range.
     #[error("a quota of {0} bytes is not between 1 and {MOST_QUOTA}")]
     Quota(u64),
+    /// etcd would be told none at all.
+    #[error(
+        "a retention of {0:?} is no whole number of seconds: choose one, or `0s` to let clients compact"
+    )]
+    Compaction(std::time::Duration),
     /// Intervals that do not fit.
     #[error(transparent)]
     Timing(#[from] TimingFault),
@@ -132,6 +143,23 @@ pub enum Refusal {
     /// It has to be looked at before anything is done.
     #[error("{} cannot be looked at, and may hold data of this cluster: make it answer, or change the map", List(.0))]
     Unseen(Vec<Name>),
+    /// None of the hosts can be looked at.
+    #[error(
+        "none of {} answers: bring their machines back, or correct the way to them in `host`",
+        List(.0)
+    )]
+    NobodyAnswers(Vec<Name>),
+    /// The host of these keys was another before, and none that answers holds data.
+    #[error(
+        "no host that answers holds data of the cluster, and the former one of {} does not answer: bring it back, or set `host` back",
+        List(.0)
+    )]
+    FormerSilent(Vec<Name>),
+    /// All hosts were looked at.
+    #[error(
+        "every host answers, and none holds data of the cluster any more: bring back the disk of one, or restore a snapshot"
+    )]
+    NothingLeft,
     /// It does not answer and must change.
     #[error("{} cannot be reached to be changed: make it answer, or take it out of the map", List(.0))]
     Silent(Vec<Name>),
@@ -230,16 +258,19 @@ impl Refusal {
             | Self::TooManyMembers(_)
             | Self::EvenStart(_)
             | Self::NothingInCommon
+            | Self::NobodyAnswers(_)
             | Self::Stranger(_) => Subject::Members,
             Self::OneOfTwoMoves(name)
             | Self::OtherAddressFirst { name, .. }
             | Self::Address { name, .. }
             | Self::SameAddress { name, .. }
             | Self::AddressTaken { name, .. } => Subject::Address(name.clone()),
-            Self::Ports => Subject::Ports,
+            Self::Ports(port) => Subject::Port(*port),
             Self::WalDir => Subject::WalDir,
             Self::Quota(_) => Subject::Quota,
-            Self::Timing(_) => Subject::Timing,
+            Self::Compaction(_) => Subject::Compaction,
+            Self::Timing(TimingFault::Heartbeat) => Subject::Heartbeat,
+            Self::Timing(_) => Subject::Election,
             Self::Version(_) => Subject::Version,
             Self::Argument { subject, .. } => subject.clone(),
             Self::SameMachine { name, .. }
@@ -247,13 +278,15 @@ impl Refusal {
             | Self::Newer { name, .. }
             | Self::ForeignData { name }
             | Self::Elsewhere(name) => Subject::Member(name.clone()),
-            Self::Unseen(names) | Self::Silent(names) | Self::Unhealthy(names) => {
-                match names.as_slice() {
-                    [name] => Subject::Member(name.clone()),
-                    _ => Subject::Members,
-                }
-            }
+            Self::Unseen(names)
+            | Self::Silent(names)
+            | Self::FormerSilent(names)
+            | Self::Unhealthy(names) => match names.as_slice() {
+                [name] => Subject::Member(name.clone()),
+                _ => Subject::Members,
+            },
             Self::OtherCluster { .. }
+            | Self::NothingLeft
             | Self::QuorumLost { .. }
             | Self::WouldLoseQuorum { .. }
             | Self::NoSpace => Subject::Cluster,
@@ -272,10 +305,12 @@ impl fmt::Display for Subject {
             Self::Members => f.write_str("members"),
             Self::Member(name) => write!(f, "members[\"{name}\"]"),
             Self::Address(name) => write!(f, "members[\"{name}\"].address"),
-            Self::Ports => f.write_str("client_port"),
+            Self::Port(port) => f.write_str(port.attribute()),
             Self::WalDir => f.write_str("wal_dir"),
-            Self::Timing => f.write_str("election_timeout"),
+            Self::Heartbeat => f.write_str("heartbeat_interval"),
+            Self::Election => f.write_str("election_timeout"),
             Self::Quota => f.write_str("quota_backend_bytes"),
+            Self::Compaction => f.write_str("auto_compaction_retention"),
             Self::ExtraArgs(at) => write!(f, "extra_args[{at}]"),
             Self::Environment(name) => write!(f, "environment[\"{name}\"]"),
             Self::LostHosts => f.write_str("lost_hosts"),
@@ -302,7 +337,9 @@ mod tests {
         check(Refusal::OneOfTwoMoves(name()), "members[\"a\"].address");
         check(Refusal::OtherAddressFirst { name: name(), told: at }, "members[\"a\"].address");
         check(Refusal::Version(VersionFault::Unknown(to)), "version");
-        check(Refusal::Timing(TimingFault::Resolution), "election_timeout");
+        check(Refusal::Timing(TimingFault::Heartbeat), "heartbeat_interval");
+        check(Refusal::Timing(TimingFault::Election), "election_timeout");
+        check(Refusal::Ports(Port::Metrics), "metrics_port");
         let fault = ArgumentFault::Unsafe("unsafe-no-fsync".to_owned());
         check(Refusal::Argument { subject: Subject::ExtraArgs(3), fault }, "extra_args[3]");
         let fault = ArgumentFault::Variable("ETCD_NAME".to_owned());

@@ -7,7 +7,7 @@ use super::bootstrap::names_of;
 use super::desired::{Desired, Name};
 use super::finish::{is_for_others, is_refused, renew_refused, settling};
 use super::next::Turn;
-use super::observed::{Alarm, ClusterId, Data, Facts, Member, Observed, Unit, quorum};
+use super::observed::{Alarm, ClusterId, Data, Facts, Host, Member, Observed, Unit, quorum};
 use super::refusal::Refusal;
 use super::steps::Step;
 use super::version::Version;
@@ -53,10 +53,31 @@ pub(super) fn revive(desired: &Desired, observed: &Observed) -> Next<Step, Refus
     let able = intact.iter().filter(|(_, it)| has_vote(it)).filter_map(|(_, it)| it.data);
     let healthy = able.map(|it| it.member).collect::<BTreeSet<_>>().len();
     let voters = observed.last_voters.len();
+    if voters == 0 {
+        return Next::Refuse(unknown_to_all(desired, observed));
+    }
     if healthy < quorum(voters) {
         return Next::Refuse(Refusal::QuorumLost { healthy, voters, needed: quorum(voters) });
     }
     Next::Wait("the members to find a leader".to_owned())
+}
+
+/// No host that answers remembers who had a vote.
+fn unknown_to_all(desired: &Desired, observed: &Observed) -> Refusal {
+    let is_wanted = |it: &Name| desired.members.contains_key(it);
+    let silent = |(name, host): (&Name, &Host)| host.seen().is_none().then(|| name.clone());
+    let former = || others(observed).map(|(name, it)| (name, &it.host));
+    let left = former().filter(|(name, _)| !is_wanted(name));
+    let unseen: Vec<Name> = observed.hosts.iter().chain(left).filter_map(silent).collect();
+    let moved = former().filter(|(name, _)| is_wanted(name));
+    let moved: Vec<Name> = moved.filter_map(silent).collect();
+    let is_anybody_seen = observed.hosts.values().any(|it| it.seen().is_some());
+    match (unseen.is_empty(), moved.is_empty()) {
+        (true, true) => Refusal::NothingLeft,
+        (true, false) => Refusal::FormerSilent(moved),
+        (false, _) if is_anybody_seen => Refusal::Unseen(unseen),
+        (false, _) => Refusal::NobodyAnswers(unseen),
+    }
 }
 
 /// A member must be where the others look for it, and without a list nobody can tell them of another place.

@@ -13,10 +13,15 @@ pub struct Timing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimingFault {
     /// Not a whole number of milliseconds, or none at all.
-    #[error("an interval of etcd is a whole number of milliseconds, and at least one")]
-    Resolution,
+    #[error("a heartbeat interval is a whole number of milliseconds, and at least one")]
+    Heartbeat,
+    /// The same.
+    #[error("an election timeout is a whole number of milliseconds, and at least one")]
+    Election,
     /// A single lost heartbeat would start an election.
-    #[error("an election timeout of {election:?} is below five heartbeats of {heartbeat:?}")]
+    #[error(
+        "an election timeout of {election:?} is below five heartbeats of {heartbeat:?}: raise it, or lower heartbeat_interval"
+    )]
     TooTight {
         /// Between two heartbeats.
         heartbeat: Duration,
@@ -24,7 +29,7 @@ pub enum TimingFault {
         election: Duration,
     },
     /// etcd does not start with it.
-    #[error("an election timeout of {0:?} is above 50 s")]
+    #[error("an election timeout of {0:?} is above 50 s: lower it")]
     TooLong(Duration),
 }
 
@@ -35,8 +40,11 @@ impl Timing {
     /// The limits are etcd's own (`server/embed/config.go`): at least five heartbeats, at most 50 s.
     pub fn new(heartbeat: Duration, election: Duration) -> Result<Self, TimingFault> {
         let is_whole = |it: Duration| !it.is_zero() && it.subsec_nanos().is_multiple_of(1_000_000);
-        if !is_whole(heartbeat) || !is_whole(election) {
-            return Err(TimingFault::Resolution);
+        if !is_whole(heartbeat) {
+            return Err(TimingFault::Heartbeat);
+        }
+        if !is_whole(election) {
+            return Err(TimingFault::Election);
         }
         if Duration::from_secs(50) < election {
             return Err(TimingFault::TooLong(election));
@@ -79,28 +87,26 @@ mod tests {
         let timing = Timing::default();
         check(timing.heartbeat, timing.election, "");
         check(ms(100), ms(500), "");
-        check(ms(100), ms(499), "an election timeout of 499ms is below five heartbeats of 100ms");
-        check(ms(100), ms(50_000), "");
-        check(ms(100), ms(50_001), "an election timeout of 50.001s is above 50 s");
         check(
-            Duration::MAX,
-            ms(500),
-            "an interval of etcd is a whole number of milliseconds, and at least one",
+            ms(100),
+            ms(499),
+            "an election timeout of 499ms is below five heartbeats of 100ms: raise it, or lower heartbeat_interval",
         );
+        check(ms(100), ms(50_000), "");
+        check(ms(100), ms(50_001), "an election timeout of 50.001s is above 50 s: lower it");
         check(
             ms(u64::MAX / 2),
             ms(500),
-            "an election timeout of 500ms is below five heartbeats of 9223372036854775.807s",
+            "an election timeout of 500ms is below five heartbeats of 9223372036854775.807s: raise it, or lower heartbeat_interval",
         );
+        let heartbeat = "a heartbeat interval is a whole number of milliseconds, and at least one";
+        check(Duration::MAX, ms(500), heartbeat);
+        check(Duration::from_micros(1500), ms(500), heartbeat);
+        check(ms(0), ms(500), heartbeat);
         check(
-            Duration::from_micros(1500),
-            ms(500),
-            "an interval of etcd is a whole number of milliseconds, and at least one",
-        );
-        check(
-            ms(0),
-            ms(500),
-            "an interval of etcd is a whole number of milliseconds, and at least one",
+            ms(100),
+            Duration::from_micros(1_000_500),
+            "an election timeout is a whole number of milliseconds, and at least one",
         );
     }
 }

@@ -196,13 +196,16 @@ impl World {
         };
         match refusal {
             Refusal::Unseen(names) | Refusal::Silent(names) => lacks(names),
+            Refusal::NobodyAnswers(names) => names.iter().all(|it| lacks(std::slice::from_ref(it))),
             Refusal::Unhealthy(_) => is_down,
             Refusal::WouldLoseQuorum { .. } => is_down || self.is_final(refusal),
-            Refusal::QuorumLost { .. } => (0..self.rings.len()).all(|it| {
-                held(it) < quorum(self.voters(it))
-                    || self.is_waiting_for_hosts()
-                    || self.is_split(it)
-            }),
+            Refusal::QuorumLost { .. } | Refusal::NothingLeft | Refusal::FormerSilent(_) => {
+                (0..self.rings.len()).all(|it| {
+                    held(it) < quorum(self.voters(it))
+                        || self.is_waiting_for_hosts()
+                        || self.is_split(it)
+                })
+            }
             Refusal::NothingInCommon => {
                 let voters = |at: usize| (0..self.rings.len()).any(|it| has_vote(it, at));
                 !self.places.values().any(|it| voters(it.0))
@@ -230,7 +233,9 @@ impl World {
             Refusal::WouldLoseQuorum { .. } => {
                 self.living().is_some_and(|it| !self.rings[it].corrupt.is_empty())
             }
-            Refusal::QuorumLost { .. } => !self.is_waiting_for_hosts(),
+            Refusal::QuorumLost { .. } | Refusal::NothingLeft | Refusal::FormerSilent(_) => {
+                !self.is_waiting_for_hosts()
+            }
             Refusal::NothingInCommon
             | Refusal::EvenStart(_)
             | Refusal::Version(_)

@@ -1,6 +1,7 @@
 //! What the planner decides, in tables.
 
 mod changes;
+mod silence;
 
 use std::net::IpAddr;
 
@@ -170,43 +171,6 @@ fn a_member_that_is_down_is_started_and_never_thrown_away() {
         serves,
         "refuse: c serves, but the machine behind that key holds no data of it: look which machine answers there",
     );
-}
-
-#[test]
-fn without_a_list_intact_members_are_started_and_nothing_else() {
-    let abc = want("a b c", "3.6");
-    let lost = |it: &mut Observed| it.cluster = None;
-    check_with(&abc, "a:3.6- b:3.6- c:3.6-", lost, "start etcd on a, b, c");
-    check_with(&abc, "a:3.6- b:3.6- c:3.60", lost, "start etcd on a, b");
-    check_with(&abc, "a:3.6i b:3.6+ c:3.6-", lost, "make or renew the certificates of a");
-    check_with(&abc, "a:3.6+ b:3.6#n c:3.6-", lost, "make or renew the certificates of b");
-    check_with(&abc, "a:3.6+ b:3.6# c:3.6x", lost, "restart etcd on b, where it hangs");
-    check_with(&abc, "a:3.6+ b:3.6+ c:3.6x", lost, "wait for the members to find a leader");
-    check_with(
-        &abc,
-        "a:3.6+ b:3.6x c:3.6x",
-        lost,
-        "refuse: 1 of 3 voters can serve, and 2 are needed: bring hosts back, or restore",
-    );
-    check(&abc, "a:3.6* b:3.6-i c:3.6x", "make or renew the certificates of b");
-    check(
-        &abc,
-        "a:3.6* b:3.6x c:3.6x",
-        "refuse: 1 of 3 voters can serve, and 2 are needed: bring hosts back, or restore",
-    );
-}
-
-/// Three members had just been started on a busy machine, and only one answered in time; the list came from there.
-#[test]
-fn with_a_list_members_that_were_not_heard_are_waited_for() {
-    let abc = want("a b c", "3.6");
-    let starting = |it: &mut Observed| {
-        for name in ["b", "c"] {
-            facts(it, name).unit = Unit::Starting;
-        }
-    };
-    check_with(&abc, "a:3.6* b:3.6- c:3.6-", starting, "wait for b to serve");
-    check(&abc, "a:3.6* b:3.6- c:3.6x", "start etcd on b");
 }
 
 #[test]
