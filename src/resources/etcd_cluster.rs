@@ -1,9 +1,13 @@
 //! `ha_etcd_cluster`: an etcd cluster on hosts.
 
+mod certificates;
 mod course;
+mod filled;
 mod forecast;
 mod imported;
 mod model;
+#[cfg(test)]
+mod tests;
 mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +78,8 @@ impl Resource for EtcdCluster {
         let desired = match wish::desired(planned) {
             None => {
                 change.private.announced = unknown_members(change.prior.as_ref());
+                let before = change.prior.as_ref().map(|it| &it.state);
+                found.extend(forecast::early(before, planned).iter().map(wish::explain));
                 return found;
             }
             Some(Err(faults)) => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::model::{EtcdClusterModel, complete, has_same_settings, members, name};
-use super::{EtcdCluster, Kept, Last, known, lock, wish};
+use super::{EtcdCluster, Kept, Last, certificates, known, lock, wish};
 use crate::actions::etcd::{
     EtcdCluster as World, KIND, Look, Setup, Site, former_key, update_record,
 };
@@ -138,7 +138,7 @@ pub(super) fn ready(
     let called = format!("etcd-{cluster}").parse();
     let setup = Setup {
         called: called.map_err(|_| unknown())?,
-        certificates: wish::certificates(wanted).ok_or_else(unknown)?,
+        certificates: certificates::certificates(wanted).ok_or_else(unknown)?,
         claim,
         id: id.to_owned(),
         applied: wish::applied(wanted),

@@ -7,7 +7,7 @@ use super::wish::place;
 use crate::domain::Kind;
 use crate::domain::etcd::{
     Certificates, Cluster, ClusterId, Data, Desired, Facts, Former, Host, MachineId, Member,
-    MemberId, Name, Observed, Owner, Refusal, Settings, Status, Step, Unit, believe, next,
+    MemberId, Name, Observed, Owner, Refusal, Settings, Status, Step, Unit, Version, believe, next,
 };
 use crate::engine::{Announced, End, steps_of};
 use crate::resources::host::HostModel;
@@ -41,6 +41,22 @@ pub(super) fn forecast(
         End::Done | End::Waits(_) | End::Endless => None,
     };
     Forecast { steps: found.steps, announced, refusal, observed }
+}
+
+/// What can be refused while it is not known where all members are to be.
+pub(super) fn early(
+    prior: Option<&EtcdClusterModel>,
+    planned: &EtcdClusterModel,
+) -> Option<Refusal> {
+    let version = |it: &EtcdClusterModel| it.version.known()?.parse::<Version>().ok();
+    let fault = match (prior.map(version), version(planned)) {
+        (None, Some(version)) => version.check_new().err(),
+        (Some(Some(from)), Some(to)) => from.check_upgrade(to).err(),
+        _ => None,
+    };
+    let size = planned.members.known().map(BTreeMap::len).filter(|it| it.is_multiple_of(2));
+    let even = size.filter(|_| prior.is_none()).map(Refusal::EvenStart);
+    fault.map(Refusal::Version).or(even)
 }
 
 /// Keys behind which the machine may be another: their members may have to be replaced.

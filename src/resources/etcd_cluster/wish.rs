@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::model::{EtcdCertificatesModel, EtcdClusterModel, members, name};
-use crate::actions::etcd::Certificates;
+use super::certificates;
+use super::filled::filled;
+use super::model::{EtcdClusterModel, members, name};
 use crate::domain::etcd::{
     Arguments, Desired, Environment, OnDestroy, Place, Ports, Refusal, Subject, Timing, Wish,
 };
@@ -18,11 +19,23 @@ use crate::tfplugin::model::{Timeouts, format_duration};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
-/// What is wished. None while a part of it is not known.
+/// What is wished. None while a part of it is not known, and nothing is wrong with the others.
 pub(super) fn desired(model: &EtcdClusterModel) -> Option<Result<Desired, Diagnostics>> {
+    let (filled, is_whole) = filled(model);
+    let mut read = read(&filled)?;
+    let faults = certificates::faults(model);
+    if !faults.is_empty() {
+        let mut all = read.err().unwrap_or_default();
+        all.extend(faults);
+        read = Err(all);
+    }
+    (is_whole || read.is_err()).then_some(read)
+}
+
+/// None: a text is malformed, which the schema tells.
+fn read(model: &EtcdClusterModel) -> Option<Result<Desired, Diagnostics>> {
     let mut faults = Diagnostics::new();
     let mut places = BTreeMap::new();
-    model.members.known()?;
     for (key, member) in members(model) {
         match place(key, member.host.known()?, &member.address) {
             Ok(place) => match name(key) {
@@ -137,18 +150,6 @@ pub(super) fn path(subject: &Subject) -> Option<Path> {
         Subject::Environment(name) => Path::root("environment").key(name),
         Subject::LostHosts => Path::root("lost_hosts"),
         Subject::DeletionProtection => Path::root("deletion_protection"),
-    })
-}
-
-/// How certificates are to be made. None while it is not known.
-pub(super) fn certificates(model: &EtcdClusterModel) -> Option<Certificates> {
-    let EtcdCertificatesModel { validity, extra_sans, ca_validity, .. } =
-        model.certificates.known()?;
-    let lifetime = |it: &Value<Duration>| time::Duration::try_from(*it.known()?).ok();
-    Some(Certificates {
-        validity: lifetime(validity)?,
-        ca_validity: lifetime(ca_validity)?,
-        extra_sans: extra_sans.known()?.clone(),
     })
 }
 

@@ -18,7 +18,8 @@ use crate::tfplugin::wire::notation::datum;
 const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n";
 
 /// Of a user with a home and an agent.
-pub(super) const USUAL: &[(&str, &str)] = &[("HOME", "/home/ada"), ("SSH_AUTH_SOCK", "/run/agent")];
+pub(in crate::resources) const USUAL: &[(&str, &str)] =
+    &[("HOME", "/home/ada"), ("SSH_AUTH_SOCK", "/run/agent")];
 
 /// As `ConfigureProvider` does it, in an environment.
 fn configure(config: &Json, environment: &[(&str, &str)]) -> Result<Client, Diagnostics> {
