@@ -4,6 +4,7 @@ mod certificates;
 mod course;
 mod filled;
 mod forecast;
+mod ill;
 mod imported;
 mod model;
 #[cfg(test)]
@@ -16,16 +17,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::course::{Ready, go, joined, reach, ready, record_only, remember};
-use self::model::{EtcdClusterModel, complete, is_only_recorded, members};
+use self::model::{
+    EtcdClusterModel, complete, is_only_recorded, is_only_way, members, with_recorded,
+};
 use super::explain;
 use super::hosts::{self, Placed};
 use super::import::{HostedIdentity, Sought};
 use super::provider::{Client, Gap, Ha};
-use crate::actions::etcd::{KIND, Setup, ask_health, concerns, drift, look_at_all};
+use crate::actions::etcd::{KIND, Setup, ask_corrupt, ask_health, concerns, drift, look_at_all};
 use crate::actions::random_id;
 use crate::domain::Kind;
-use crate::domain::etcd::warnings;
-use crate::engine::{Announced, Fleet};
+use crate::domain::etcd::{Concern, Observed, Warning, warnings};
+use crate::engine::{Announced, Fleet, Stopped};
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
     Wanted,
@@ -45,6 +48,9 @@ pub(super) struct Kept {
     pins: BTreeMap<String, String>,
     /// What ran on each member when it was last seen.
     last: BTreeMap<String, Last>,
+    /// What is wrong with the data of members, as it was last seen.
+    #[serde(default)]
+    ill: ill::Found,
 }
 
 /// What ran on a member.
@@ -89,7 +95,7 @@ impl Resource for EtcdCluster {
             Some(Ok(desired)) => desired,
         };
         let prior = change.prior.as_ref().map(|it| &it.state);
-        let forecast = forecast::forecast(prior, planned, &desired);
+        let forecast = forecast::forecast(prior, planned, &desired, &change.private.ill);
         found.extend(forecast.refusal.iter().map(wish::explain));
         found.extend(warnings(&desired, &forecast.observed).iter().map(|it| {
             Diagnostic::warning("The etcd cluster bears less than it could", format!("{it}."))
@@ -139,7 +145,7 @@ impl Resource for EtcdCluster {
         let id = Value::Known(reached.id.clone());
         let mut state = EtcdClusterModel { id, ..wanted.planned };
         reached.tell(&mut state);
-        let private = reached.kept(wanted.private);
+        let private = reached.kept(wanted.private, &state);
         Created::Made(Applied { state, private, diags: reached.warnings })
     }
 
@@ -155,16 +161,24 @@ impl Resource for EtcdCluster {
         let fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
         let ((looks, silent), health) =
             tokio::join!(look_at_all(&fleet, &sites, &setup), ask_health(&fleet, &sites, &setup));
-        state.drift = Value::Known(drift(&setup, &sites, &looks));
-        remember(&mut private, &looks);
+        let corrupt = ask_corrupt(&fleet, &sites, &setup, &looks, &health).await;
+        remember(&mut private, &state, &looks, &corrupt);
+        let (mut drifts, lost) = ill::told(&private.ill, members(&state).count());
+        drifts.extend(drift(&setup, &sites, &looks));
+        state.drift = Value::Known(drifts);
         imported::learn(&mut state, &looks);
         let unseen = silent.iter().map(|(key, why)| {
             let detail = format!("{why}. What is known of it stays as it is.");
             Diagnostic::warning(format!("{key} cannot be looked at"), detail)
         });
-        let concerns = concerns(&setup, &sites, &looks, &health);
+        // What is drift needs no warning beside it.
+        let is_told =
+            |it: &Concern| *it == Concern::Corrupt && !corrupt.is_empty() && lost.is_none();
+        let mut concerns = concerns(&setup, &sites, &looks, &health);
+        concerns.retain(|it| !is_told(it));
         let concerns = concerns
             .iter()
+            .chain(&lost)
             .map(|it| Diagnostic::warning("The etcd cluster needs attention", format!("{it}.")));
         present(state, private, unseen.chain(concerns).collect())
     }
@@ -190,16 +204,32 @@ impl Resource for EtcdCluster {
         let Some(stopped) = &reached.stopped else {
             let mut state = wanted.planned.clone();
             reached.tell(&mut state);
-            let private = reached.kept(wanted.private);
+            let private = reached.kept(wanted.private, &state);
             return Applied { state, private, diags: reached.warnings };
         };
         let saved = "What was reached is in the state.";
+        let is_recorded = is_only_way(&wanted.planned, &before) && reached.is_silence(&before);
         let mut diags = reached.warnings.clone();
-        diags.push(explain("The etcd cluster is not as planned", stopped, saved));
-        let mut state = before;
+        // Where something had to be mended as well, that was not done.
+        let is_well = is_recorded && before.drift.known().is_some_and(Vec::is_empty);
+        diags.push(if is_well {
+            recorded_only(stopped)
+        } else {
+            explain("The etcd cluster is not as planned", stopped, saved)
+        });
+        if is_recorded {
+            let mut state = wanted.planned.clone();
+            reached.tell(&mut state);
+            let private = reached.kept(wanted.private, &state);
+            record_only(client, &state, &private, &id).await;
+            return Applied { state, private, diags };
+        }
+        // Nothing has to be done for what is only recorded.
+        let mut state = with_recorded(&wanted.planned, before);
         joined(&mut state, &wanted.planned, reached.observed.as_ref());
         complete(&mut state);
-        Applied { state, private: reached.kept(private), diags }
+        let private = reached.kept(private, &state);
+        Applied { state, private, diags }
     }
 
     async fn delete(
@@ -224,13 +254,14 @@ impl Resource for EtcdCluster {
             let diag = explain("The etcd cluster was not destroyed", stopped, saved);
             return remains(state, private, diag.into());
         }
-        if state.on_destroy.known().is_some_and(|it| it == "purge") {
-            return Deleted::Gone(Diagnostics::new());
+        let mut told = left_behind(reached.observed.as_ref());
+        if state.on_destroy.known().is_none_or(|it| it != "purge") {
+            let detail = format!(
+                "On each host it is beside {data_dir}, with `.aside-` and the id of its member."
+            );
+            told.push(Diagnostic::warning("The data of the etcd cluster was kept", detail));
         }
-        let detail = format!(
-            "On each host it is beside {data_dir}, with `.aside-` and the id of its member."
-        );
-        Deleted::Gone(Diagnostic::warning("The data of the etcd cluster was kept", detail).into())
+        Deleted::Gone(told)
     }
 
     fn identify(
@@ -255,6 +286,23 @@ impl Resource for EtcdCluster {
         let object = Object { state, private, identity };
         Ok(Imported { object, diags: Diagnostics::new() })
     }
+}
+
+/// What a destroy could not clean, since its host is lost.
+fn left_behind(observed: Option<&Observed>) -> Diagnostics {
+    let silent = observed.into_iter().flat_map(|it| &it.hosts).filter(|it| it.1.seen().is_none());
+    let left = silent.map(|(name, _)| {
+        let detail = format!("{}.", Warning::LeftBehind(name.clone()));
+        Diagnostic::warning("A lost host of the etcd cluster was not cleaned", detail)
+            .hint("Should that machine ever come back, wipe it before it is used again.")
+    });
+    left.collect()
+}
+
+/// The way to a host was edited while no host could be asked what that leads to.
+fn recorded_only(stopped: &Stopped) -> Diagnostic {
+    Diagnostic::warning("The way to a host was recorded, and not tried out", stopped)
+        .hint("Once hosts answer, the next plan shows what is to be done.")
 }
 
 /// While the map is not known, any member may have to go.

@@ -12,7 +12,9 @@ use super::setup::{PEER, SERVER, Setup};
 use super::site::{Initial, Site};
 use crate::actions::{Marker, Owner as Recorded, record_name};
 use crate::domain::artifacts::Architecture;
-use crate::domain::etcd::{Certificates, Facts, MachineId, Owner, Settings, Unit, Version};
+use crate::domain::etcd::{
+    Certificates, Facts, MachineId, MemberId, Owner, Settings, Unit, Version,
+};
 use crate::domain::pki::{self, Found, Pair, Profile, Reason, Seen};
 use crate::host::messages::{self, FactsRequest, file, key};
 use crate::host::{Host, HostError};
@@ -68,6 +70,17 @@ impl Look {
         self.notes.cluster.filter(|_| self.notes.is_formed)
     }
 
+    /// The member whose data lies there, or should.
+    pub fn member(&self) -> Option<MemberId> {
+        self.notes.member.map(MemberId)
+    }
+
+    /// Whether the host is proven to hold no data of any member.
+    pub fn is_blank(&self) -> bool {
+        let is_open = matches!(self.facts.owner, Owner::Nobody) || self.facts.is_ours();
+        is_open && self.facts.data.is_none()
+    }
+
     /// What runs.
     pub fn running(&self) -> Option<Settings> {
         self.facts.running
@@ -79,16 +92,13 @@ impl Look {
         (!self.facts.unit.is_down()).then_some(started.address)
     }
 
-    /// What an apply would mend here, but for certificates.
+    /// What an apply would mend here, but for data and certificates.
     pub fn drift(&self, site: &Site) -> Vec<String> {
         let (name, unit) = (&site.name, site.unit());
         if !self.facts.is_ours() {
             return vec![format!("{name}: the host has no record of the cluster")];
         }
         let mut found = Vec::new();
-        if self.facts.data.is_none() {
-            found.push(format!("{name}: the data of the member is not there"));
-        }
         if self.is_newer {
             // No apply takes it back.
         } else if self.is_unit_edited {

@@ -25,7 +25,7 @@ mod ways;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::access::{Access, Issued, issue};
-pub use self::health::{ask_health, concerns};
+pub use self::health::{ask_corrupt, ask_health, concerns};
 pub use self::look::Look;
 use self::members::Round;
 pub use self::perform::update_record;

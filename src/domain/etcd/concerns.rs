@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::desired::{Desired, Name};
+use super::observed::quorum;
 use super::version::Version;
 use super::warnings::REMEDY;
 use crate::domain::name::List;
@@ -24,8 +25,10 @@ pub enum Concern {
     NoQuorum(Vec<Name>),
     /// The quota is used up.
     NoSpace,
-    /// Data of a member differs from that of the others.
+    /// Data of a member differs from that of the others, and nobody tells which, or it cannot be replaced.
     Corrupt,
+    /// The data of these members is gone, and the others are too few to replace them.
+    Lost(Vec<Name>),
     /// It is never taken back.
     Newer {
         /// Where.
@@ -64,6 +67,13 @@ pub fn concerns(desired: &Desired, said: &BTreeMap<Name, Saying>) -> Vec<Concern
     found
 }
 
+/// Whether members whose data is gone can be replaced one after the other, when all others of `voters` serve: the first of
+/// them must be bearable among those that then have a vote.
+pub fn are_replaceable(lost: usize, voters: usize) -> bool {
+    let serving = voters.saturating_sub(lost);
+    1 < voters && quorum(voters - 1) <= serving
+}
+
 impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -74,7 +84,12 @@ impl fmt::Display for Concern {
             ),
             Self::NoSpace => write!(f, "the quota is used up, and writes are refused: {REMEDY}"),
             Self::Corrupt => f.write_str(
-                "the data of a member differs from that of the others (CORRUPT): an apply replaces that member",
+                "the data of a member differs from that of the others (CORRUPT), and writes are refused: an apply replaces that member where others hold the data, otherwise restore a snapshot",
+            ),
+            Self::Lost(names) => write!(
+                f,
+                "the data of {} is not there, and the other members are no quorum: bring the data back, or restore a snapshot",
+                List(names)
             ),
             Self::Newer { name, found, wished } => write!(
                 f,
@@ -114,5 +129,19 @@ mod tests {
             &["the quota is used up, and writes are refused: compact", "the data of a member"],
         );
         check(&[("b", "", "3.7.3")], &["b runs etcd 3.7.3, and 3.6.16 is wished"]);
+    }
+
+    #[test]
+    fn lost_data_is_replaced_where_the_others_are_a_quorum() {
+        let check = |voters, most| {
+            let found = (0..=voters).rev().find(|it| are_replaceable(*it, voters));
+            assert_eq!(found, most, "of {voters}");
+        };
+        check(1, None);
+        check(2, Some(1));
+        check(3, Some(1));
+        check(4, Some(2));
+        check(5, Some(2));
+        check(7, Some(3));
     }
 }

@@ -77,7 +77,7 @@ mod view;
 mod warnings;
 
 pub use self::arguments::{ArgumentFault, Arguments, Environment};
-pub use self::concerns::{Concern, Saying, concerns};
+pub use self::concerns::{Concern, Saying, are_replaceable, concerns};
 pub use self::desired::{
     ClusterName, Desired, Folder, MOST_MEMBERS, MOST_QUOTA, Name, OnDestroy, PeerUrl, Place, Port,
     Ports, TextFault, Wish,

@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::model::{EtcdClusterModel, complete, has_same_settings, members, name};
-use super::{EtcdCluster, Kept, Last, certificates, known, lock, wish};
+use super::{EtcdCluster, Kept, Last, certificates, ill, known, lock, wish};
 use crate::actions::etcd::{
     EtcdCluster as World, KIND, Look, Setup, Site, former_key, update_record,
 };
 use crate::domain::Kind;
 use crate::domain::artifacts::Project;
-use crate::domain::etcd::{ClusterId, Host, Observed, Settings, warnings};
+use crate::domain::etcd::{ClusterId, Host, MemberId, Observed, Refusal, Settings, warnings};
 use crate::engine::record::Claim;
 use crate::engine::{Announced, Fleet, Stopped, converge};
 use crate::host::Target;
@@ -60,14 +60,42 @@ impl Reached {
         complete(state);
     }
 
-    pub(super) fn kept(&self, mut private: Kept) -> Kept {
+    pub(super) fn kept(&self, mut private: Kept, state: &EtcdClusterModel) -> Kept {
         private.pins.extend(self.pins.clone());
-        remember(&mut private, &self.looks);
+        let corrupt = ill::corrupt(self.observed.as_ref());
+        remember(&mut private, state, &self.looks, &corrupt);
         private
     }
 }
 
-pub(super) fn remember(private: &mut Kept, looks: &BTreeMap<String, Look>) {
+impl Reached {
+    /// Whether it was stopped for want of hosts, and none of those that answer has shown to be another machine than before.
+    pub(super) fn is_silence(&self, before: &EtcdClusterModel) -> bool {
+        let Some(Stopped::Refused(why)) = &self.stopped else { return false };
+        let is_silence = matches!(
+            why.downcast_ref(),
+            Some(
+                Refusal::NobodyAnswers(_)
+                    | Refusal::FormerSilent(_)
+                    | Refusal::Unseen(_)
+                    | Refusal::Silent(_)
+                    | Refusal::QuorumLost { .. }
+            )
+        );
+        let was_there = |key: &str| members(before).any(|(it, _)| it == key);
+        let is_other = |(key, look): (&String, &Look)| was_there(key) && look.is_blank();
+        is_silence && !self.looks.iter().any(is_other)
+    }
+}
+
+pub(super) fn remember(
+    private: &mut Kept,
+    state: &EtcdClusterModel,
+    looks: &BTreeMap<String, Look>,
+    corrupt: &BTreeSet<MemberId>,
+) {
+    let is_member = |key: &str| members(state).any(|(it, _)| it == key);
+    private.ill = ill::found(&private.ill, looks, corrupt, is_member);
     for (key, look) in looks {
         if let Some(host_key) = look.host_key() {
             // As an apply does; this is how an import comes to them.

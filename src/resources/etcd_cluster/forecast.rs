@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ill::{self, Ill};
 use super::model::{EtcdClusterModel, EtcdMemberModel, has_same_settings, members, name};
 use super::wish::place;
 use crate::domain::Kind;
 use crate::domain::etcd::{
-    Certificates, Cluster, ClusterId, Data, Desired, Facts, Former, Host, MachineId, Member,
+    Alarm, Certificates, Cluster, ClusterId, Data, Desired, Facts, Former, Host, MachineId, Member,
     MemberId, Name, Observed, Owner, Refusal, Settings, Status, Step, Unit, Version, believe, next,
 };
 use crate::engine::{Announced, End, steps_of};
@@ -21,17 +22,29 @@ pub(super) struct Forecast {
     pub(super) observed: Observed,
 }
 
-/// As if every host answered and every member served.
+/// As if every host answered and every member served, but for those that are `ill`.
 pub(super) fn forecast(
     prior: Option<&EtcdClusterModel>,
     planned: &EtcdClusterModel,
     desired: &Desired,
+    ill: &ill::Found,
 ) -> Forecast {
     let observed = observed(prior, planned, desired);
     let apply = |it: &mut Observed, step: &Step| believe(desired, it, step);
-    let found = steps_of(observed.clone(), |it| next(desired, it), apply);
+    let foretell = |it: Observed| steps_of(it, |it| next(desired, it), apply);
+    let mut found = foretell(observed.clone());
+    let mut others = prior.map(|it| may_be_others(it, planned)).unwrap_or_default();
+    if !ill.is_empty() && ill::are_mendable(ill, prior.map_or(0, |it| members(it).count())) {
+        let (worse, keys) = with_ill(observed.clone(), ill);
+        let worse = foretell(worse);
+        // What would stop it is told by the apply, which sees whether they are ill still.
+        if !matches!(worse.end, End::Refused(_)) {
+            found = worse;
+        }
+        others.extend(keys);
+    }
     let mut announced = Announced::by(&found.steps);
-    for key in prior.map(|it| may_be_others(it, planned)).unwrap_or_default() {
+    for key in others {
         for kind in [Kind::Remove, Kind::MoveAside] {
             announced.add(kind, [key.as_str()]);
         }
@@ -57,6 +70,39 @@ pub(super) fn early(
     let size = planned.members.known().map(BTreeMap::len).filter(|it| it.is_multiple_of(2));
     let even = size.filter(|_| prior.is_none()).map(Refusal::EvenStart);
     fault.map(Refusal::Version).or(even)
+}
+
+/// The same with members whose data is gone or differs, and their keys.
+fn with_ill(mut observed: Observed, ill: &ill::Found) -> (Observed, BTreeSet<String>) {
+    let Some(cluster) = &mut observed.cluster else { return (observed, BTreeSet::new()) };
+    let mut keys = BTreeSet::new();
+    for (key, ill) in ill {
+        let Some(member) = cluster.members.iter_mut().find(|it| it.name == *key) else { continue };
+        let id = member.id;
+        // A key may have been renamed, or have left the map.
+        let former = observed.former.iter_mut().map(|(name, it)| (name, &mut it.host));
+        let hosts = observed.hosts.iter_mut().chain(former);
+        for (name, host) in hosts {
+            if let Host::Seen(facts) = host
+                && facts.data.is_some_and(|it| it.member == id)
+            {
+                keys.insert(name.to_string());
+                if *ill == Ill::Blank {
+                    (facts.data, facts.running, facts.unit) = (None, None, Unit::Stopped);
+                }
+            }
+        }
+        match ill {
+            Ill::Blank => member.status = None,
+            Ill::Corrupt => drop(cluster.alarms.insert((id, Alarm::Corrupt))),
+        }
+    }
+    if !cluster.members.iter().any(Member::is_leader)
+        && let Some(first) = cluster.members.iter_mut().find_map(|it| it.status.as_mut())
+    {
+        first.is_leader = true;
+    }
+    (observed, keys)
 }
 
 /// Keys behind which the machine may be another: their members may have to be replaced.

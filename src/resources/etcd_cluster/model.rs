@@ -154,19 +154,96 @@ pub(super) fn has_same_settings(one: &EtcdClusterModel, other: &EtcdClusterModel
         && one.environment == other.environment
 }
 
+/// The second, with what is only recorded as in the first.
+pub(super) fn with_recorded(from: &EtcdClusterModel, of: EtcdClusterModel) -> EtcdClusterModel {
+    EtcdClusterModel {
+        lost_hosts: from.lost_hosts.clone(),
+        deletion_protection: from.deletion_protection.clone(),
+        on_destroy: from.on_destroy.clone(),
+        timeouts: from.timeouts.clone(),
+        ..of
+    }
+}
+
 /// Whether the second differs at most in what is only recorded.
 pub(super) fn is_only_recorded(one: &EtcdClusterModel, other: &EtcdClusterModel) -> bool {
-    let recorded = EtcdClusterModel {
-        lost_hosts: one.lost_hosts.clone(),
-        deletion_protection: one.deletion_protection.clone(),
-        on_destroy: one.on_destroy.clone(),
-        timeouts: one.timeouts.clone(),
-        ..other.clone()
-    };
-    recorded == *one
+    with_recorded(one, other.clone()) == *one
+}
+
+/// Whether the second differs at most in what is only recorded and in how hosts are reached: their machines and the
+/// addresses that the cluster uses are meant to be the same. Drift is no edit.
+pub(super) fn is_only_way(one: &EtcdClusterModel, other: &EtcdClusterModel) -> bool {
+    let before: BTreeMap<_, _> = members(one).collect();
+    let mut moved = other.clone();
+    for (key, member) in moved.members.known_mut().into_iter().flatten() {
+        let Some(was) = before.get(key).filter(|it| address(it) == address(member)) else {
+            return false;
+        };
+        let same = |host: &HostModel| (host.transport.clone(), host.root.clone());
+        if was.host.known().map(same) != member.host.known().map(same) {
+            return false;
+        }
+        *member = (*was).clone();
+    }
+    complete(&mut moved);
+    let mut one = EtcdClusterModel { drift: moved.drift.clone(), ..one.clone() };
+    complete(&mut one);
+    is_only_recorded(&one, &moved)
 }
 
 /// The name, which has passed its check in `hosts`.
 pub(super) fn name(key: &str) -> Option<Name> {
     key.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::tfplugin::model::configured;
+
+    fn model(host: &Json, address: &Json, more: &Json) -> EtcdClusterModel {
+        let members = json!({"a": {"host": host, "address": address}});
+        let mut all = json!({"name": "prod", "version": "3.6.16", "members": members});
+        for (key, value) in more.as_object().unwrap() {
+            all[key] = value.clone();
+        }
+        let mut model: EtcdClusterModel = configured(&all).unwrap();
+        model.id = "1".into();
+        (model.cluster_id, model.ca_certificate) = ("c1".into(), "PEM".into());
+        complete(&mut model);
+        model
+    }
+
+    #[test]
+    fn a_way_to_a_host_is_more_than_a_record_and_less_than_another_machine() {
+        let before = model(&json!({"address": "h"}), &json!("192.0.2.1"), &json!({}));
+        let check = |host: Json, address: Json, more: Json, expected: bool| {
+            let now = model(&host, &address, &more);
+            assert_eq!(is_only_way(&now, &before), expected, "{host} {address} {more}");
+        };
+        let at = || json!("192.0.2.1");
+        check(json!({"address": "h"}), at(), json!({}), true);
+        check(json!({"address": "i", "port": 1, "user": "u"}), at(), json!({}), true);
+        check(
+            json!({"address": "i", "connection": "edge"}),
+            at(),
+            json!({"lost_hosts": ["a"]}),
+            true,
+        );
+        check(json!({"address": "i"}), json!("192.0.2.2"), json!({}), false);
+        check(json!({"address": "192.0.2.1"}), json!(null), json!({}), true);
+        check(json!({"address": "192.0.2.2"}), json!(null), json!({}), false);
+        check(json!({"address": "i"}), at(), json!({"election_timeout": "2s"}), false);
+        check(json!({"address": "i"}), at(), json!({"version": "3.7.1"}), false);
+        let local = json!({"address": "127.0.0.2", "transport": "local", "root": "/a"});
+        check(local, at(), json!({}), false);
+        let drift = Value::Known(vec!["a: etcd-prod.service does not run".to_owned()]);
+        assert!(is_only_way(&before, &EtcdClusterModel { drift, ..before.clone() }));
+        let mut two = before.clone();
+        let members = two.members.known_mut().unwrap();
+        members.insert("b".to_owned(), members["a"].clone());
+        assert!(!is_only_way(&two, &before) && !is_only_way(&before, &two));
+    }
 }

@@ -24,6 +24,14 @@ impl<T> Value<T> {
         }
     }
 
+    /// The same, to be changed.
+    pub fn known_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Null | Self::Unknown => None,
+        }
+    }
+
     /// The value itself, if it is set and known.
     pub fn into_known(self) -> Option<T> {
         match self {

@@ -1,6 +1,7 @@
 //! Plans as an engine makes them, from a configuration and a state, in tables. No host is asked.
 #![allow(clippy::needless_pass_by_value, reason = "the rows of a table are values")]
 
+mod foretold;
 mod refusals;
 
 use std::time::Duration;
