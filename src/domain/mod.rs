@@ -6,6 +6,8 @@
 #[cfg(feature = "provider")]
 pub mod artifacts;
 #[cfg(feature = "provider")]
+pub mod balancer;
+#[cfg(feature = "provider")]
 pub mod dns;
 #[cfg(feature = "provider")]
 pub mod etcd;
