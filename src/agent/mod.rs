@@ -26,6 +26,7 @@ mod options;
 mod packages;
 mod pki;
 mod place;
+mod probe;
 mod program;
 mod record;
 mod rpc;

@@ -7,10 +7,14 @@ use std::time::Duration;
 /// Without a heartbeat for so long the agent ends.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// keepalived asks every second.
+const PROBE_LIMIT: Duration = Duration::from_millis(800);
+
 pub(super) const USAGE: &str = "\
 usage: ha-agent serve --nonce TEXT [--root DIRECTORY] [--silence MILLISECONDS]
        ha-agent supervise --unit NAME [--root DIRECTORY]
        ha-agent launch PARENT OPEN-FILES PROGRAM [ARGUMENT…]
+       ha-agent probe --socket PATH [--limit MILLISECONDS]
        ha-agent --version
 
 The provider starts it; there is nothing in it for people.
@@ -22,6 +26,7 @@ pub(super) enum Wish {
     Serve(Options),
     Supervise(Supervised),
     Launch(Launch),
+    Probe(Probe),
     Version,
 }
 
@@ -44,6 +49,15 @@ pub(super) struct Launch {
     pub(super) arguments: Vec<OsString>,
 }
 
+/// Which proxy to ask.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Probe {
+    /// Where it answers.
+    pub(super) socket: PathBuf,
+    /// Who answers later is not alive.
+    pub(super) limit: Duration,
+}
+
 /// How to serve.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Options {
@@ -61,6 +75,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Option<Wis
         "--version" if arguments.next().is_none() => return Some(Wish::Version),
         "serve" => {}
         "supervise" => return supervised(arguments).map(Wish::Supervise),
+        "probe" => return probed(arguments).map(Wish::Probe),
         "launch" => {
             let mut number = || arguments.next()?.into_string().ok();
             let (parent, open_files) = (number()?.parse().ok()?, number()?.parse().ok()?);
@@ -95,6 +110,19 @@ fn supervised(mut arguments: impl Iterator<Item = OsString>) -> Option<Supervise
         }
     }
     is_root(root.as_ref()).then_some(Supervised { root, unit: unit? })
+}
+
+fn probed(mut arguments: impl Iterator<Item = OsString>) -> Option<Probe> {
+    let (mut socket, mut limit) = (None, PROBE_LIMIT);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next()?;
+        match name.to_str()? {
+            "--socket" => socket = Some(PathBuf::from(value)),
+            "--limit" => limit = Duration::from_millis(value.to_str()?.parse().ok()?),
+            _ => return None,
+        }
+    }
+    Some(Probe { socket: socket?, limit })
 }
 
 fn is_root(root: Option<&PathBuf>) -> bool {
@@ -133,6 +161,9 @@ mod tests {
             arguments: vec!["--root".into(), "--".into()],
         };
         assert_eq!(given("launch 7 0 /bin/x --root --"), Some(Wish::Launch(wish)));
+        let probe = |limit| Some(Wish::Probe(Probe { socket: "/run/x".into(), limit }));
+        assert_eq!(given("probe --socket /run/x"), probe(PROBE_LIMIT));
+        assert_eq!(given("probe --limit 5 --socket /run/x"), probe(Duration::from_millis(5)));
     }
 
     #[test]
@@ -154,6 +185,10 @@ mod tests {
             "launch 7 0",
             "launch 7 x /bin/x",
             "backup",
+            "probe",
+            "probe --socket",
+            "probe --limit 5",
+            "probe --socket /x --limit soon",
         ] {
             assert_eq!(given(line), None, "{line}");
         }

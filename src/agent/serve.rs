@@ -18,7 +18,7 @@ use super::lock::Locks;
 use super::options::{self, Options, USAGE, Wish};
 use super::place::Root;
 use super::rpc::{FORMAT, MESSAGE_LIMIT, Rpc};
-use super::{stdio, supervise};
+use super::{probe, stdio, supervise};
 use crate::proto::agent::agent_server::AgentServer;
 
 /// A partition frees the locks within twice this. sshd by itself would keep the connection for hours.
@@ -33,6 +33,7 @@ pub fn run() -> ExitCode {
         Some(Wish::Serve(options)) => serve(&options),
         Some(Wish::Supervise(wish)) => supervise::supervise(&wish),
         Some(Wish::Launch(wish)) => Err(supervise::launch(&wish)),
+        Some(Wish::Probe(wish)) => probe::probe(&wish),
         Some(Wish::Version) => {
             writeln!(io::stdout(), "ha-agent {} format {FORMAT}", env!("CARGO_PKG_VERSION"))
         }

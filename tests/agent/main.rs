@@ -8,6 +8,7 @@
 )]
 
 mod artifacts;
+mod probe;
 mod server;
 
 use std::fs;
