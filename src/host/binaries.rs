@@ -57,6 +57,16 @@ pub enum BinariesError {
     Lost(#[source] io::Error),
 }
 
+impl Binary {
+    /// All of it.
+    ///
+    /// # Errors
+    /// It is not there any more, or cannot be read.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        fs::read(&self.path)
+    }
+}
+
 impl Binaries {
     /// Those in the directory that `HA_AGENT_DIRECTORY` names, else those beside the running program.
     ///

@@ -21,9 +21,25 @@ impl Host {
     /// # Errors
     /// [`HostError::Failed`]: nobody listens there, or it is no address of the host.
     pub async fn forward(&self, address: &str) -> Result<impl Stream + use<>, HostError> {
-        let call = format!("connect to {address}");
+        self.open_to(Target::Tcp(address.to_owned()), address).await
+    }
+
+    /// A connection to a Unix socket of the host.
+    ///
+    /// # Errors
+    /// [`HostError::Failed`]: nobody listens there.
+    pub async fn forward_socket(&self, path: &str) -> Result<impl Stream + use<>, HostError> {
+        self.open_to(Target::Unix(path.to_owned().into()), path).await
+    }
+
+    async fn open_to(
+        &self,
+        target: Target,
+        called: &str,
+    ) -> Result<impl Stream + use<>, HostError> {
+        let call = format!("connect to {called}");
         let (sender, requests) = mpsc::channel(WAITING);
-        let open = ForwardOpen { target: Some(Target::Tcp(address.to_owned())) };
+        let open = ForwardOpen { target: Some(target) };
         let open = forward_request::Message::Open(open);
         // There is room for the first.
         let _ = sender.send(ForwardRequest { message: Some(open) }).await;

@@ -109,6 +109,18 @@ impl Hosts {
         found.as_ref().map_err(|it| ConnectError::Refused(it.clone().into()))
     }
 
+    /// The agent for machines of this kind, as a file for them.
+    ///
+    /// # Errors
+    /// There is none, in words.
+    pub fn agent_for(&self, machine: &str) -> Result<Vec<u8>, String> {
+        let agents = self.agents().map_err(|err| err.to_string())?;
+        let agent = agents.of(machine);
+        let agent =
+            agent.ok_or_else(|| format!("no agent for {machine} came with the provider"))?;
+        agent.read().map_err(|err| format!("{}: {err}", agent.path.display()))
+    }
+
     /// Who these connections speak for.
     pub fn caller(&self) -> &str {
         &self.caller

@@ -5,4 +5,6 @@ pub mod dns;
 pub mod etcd;
 #[cfg(feature = "provider")]
 pub mod fetch;
+#[cfg(feature = "provider")]
+pub mod haproxy;
 pub mod http;
