@@ -12,6 +12,8 @@ mod explain;
 pub mod host;
 pub mod hosts;
 pub mod import;
+mod load_balancer;
+mod load_balancer_status;
 mod programs;
 pub mod provider;
 
@@ -24,7 +26,9 @@ pub fn registry() -> Registry<Ha> {
     Registry::new(Ha)
         .resource(dns_record::DnsRecord)
         .resource(etcd_cluster::EtcdCluster)
+        .resource(load_balancer::LoadBalancer)
         .data_source(dns_lookup::DnsLookup)
         .data_source(etcd_status::EtcdStatus)
+        .data_source(load_balancer_status::LoadBalancerStatus)
         .ephemeral(etcd_client::EtcdClient)
 }

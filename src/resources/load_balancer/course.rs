@@ -1,0 +1,222 @@
+//! One run over the nodes of a balancer, and what is kept of it.
+#![expect(clippy::disallowed_methods, reason = "counts from now how long hosts may take to start")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::model::{LoadBalancerModel, complete, nodes};
+use super::{Kept, known, lock, wish};
+use crate::actions::balancer::{Balancer, KIND, Look, Setup, Site, former_key, update_record};
+use crate::domain::balancer::{Node, Observed};
+use crate::domain::name::Name;
+use crate::engine::record::Claim;
+use crate::engine::{Announced, Fleet, Stopped, converge};
+use crate::host::Target;
+use crate::resources::host::target;
+use crate::resources::provider::{Client, Gap};
+use crate::resources::run;
+use crate::tfplugin::api::Context;
+use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::path::Path;
+use crate::tfplugin::value::Value;
+
+/// For a record that nothing waits for.
+const RECORD_LIMIT: Duration = Duration::from_secs(5);
+
+/// Everything that a run needs.
+pub(super) struct Ready {
+    pub(super) setup: Setup,
+    pub(super) sites: BTreeMap<String, Site>,
+    pub(super) targets: BTreeMap<String, Target>,
+}
+
+/// The end of a run.
+pub(super) struct Reached {
+    /// Of the balancer.
+    pub(super) id: String,
+    pub(super) observed: Option<Observed>,
+    pub(super) stopped: Option<Stopped>,
+    looks: BTreeMap<String, Look>,
+    pins: BTreeMap<String, String>,
+    pub(super) warnings: Diagnostics,
+}
+
+impl Reached {
+    pub(super) fn kept(&self, mut private: Kept) -> Kept {
+        private.pins.extend(self.pins.clone());
+        remember(&mut private, &self.looks);
+        private
+    }
+}
+
+pub(super) fn remember(private: &mut Kept, looks: &BTreeMap<String, Look>) {
+    for (key, look) in looks {
+        if let Some(host_key) = look.host_key() {
+            // As an apply does; this is how an import comes to them.
+            private.pins.entry(key.clone()).or_insert_with(|| host_key.to_owned());
+        }
+        private.last.insert(key.clone(), look.is_current());
+    }
+}
+
+/// From what is wanted and what was, if there was something.
+pub(super) fn ready(
+    client: &Client,
+    wanted: &LoadBalancerModel,
+    prior: Option<&LoadBalancerModel>,
+    private: &Kept,
+    id: &str,
+) -> Result<Ready, Gap> {
+    let unknown = || {
+        let detail = "A value of the balancer is not known.";
+        Gap::Fault(Diagnostic::error("The balancer cannot be worked on", detail))
+    };
+    let desired = wish::desired(wanted).ok_or_else(unknown)?;
+    let desired =
+        desired.map_err(|faults| faults.into_iter().next().map_or_else(unknown, Gap::Fault))?;
+    let (mut sites, mut targets) = (BTreeMap::new(), BTreeMap::<String, Target>::new());
+    for model in [Some(wanted), prior].into_iter().flatten() {
+        for (key, node) in nodes(model) {
+            let (Some(host), Ok(name)) = (node.host.known(), key.parse::<Name>()) else { continue };
+            let at = Path::root("nodes").key(key).attribute("host");
+            let pin = private.pins.get(key).map(String::as_str);
+            let way = target(host, key, &at, client, pin)?;
+            // What leads to a host that is wanted needs no second way.
+            if targets.values().any(|it| it.is_same_place(&way)) {
+                continue;
+            }
+            let place = wish::place(key, host, node)?;
+            let is_former = targets.contains_key(key) || !desired.nodes.contains_key(&name);
+            let fleet_key = if is_former { former_key(&name) } else { key.clone() };
+            let site = Site::new(&desired, name, way.name.clone(), place, way.root());
+            let site = site.map_err(|err| {
+                let fault = Diagnostic::error("The root of a host cannot be used", &err);
+                Gap::Fault(fault.at(at.attribute("root")))
+            })?;
+            sites.insert(fleet_key.clone(), site);
+            targets.insert(fleet_key, way);
+        }
+    }
+    // With another wish, nobody who was seen before runs it.
+    let is_same = prior.is_none_or(|it| wish::applied(it) == wish::applied(wanted));
+    let last = private.last.iter().map(|(key, it)| (key.clone(), *it && is_same));
+    let is_new = prior.is_none() && wanted.id.known().is_none();
+    let claim = Claim {
+        kind: KIND.to_owned(),
+        name: known(&wanted.name),
+        id: (!is_new).then(|| id.to_owned()),
+        given: Some(id.to_owned()),
+    };
+    let setup = Setup {
+        claim,
+        id: id.to_owned(),
+        applied: wish::applied(wanted),
+        is_known: !is_new,
+        last: last.collect(),
+        hosts: Arc::clone(&client.hosts),
+        desired,
+    };
+    Ok(Ready { setup, sites, targets })
+}
+
+pub(super) async fn go(
+    client: &Client,
+    ready: Ready,
+    announced: Announced,
+    patient: &BTreeSet<String>,
+    leaves: bool,
+    context: &Context,
+) -> Reached {
+    let Ready { setup, sites, targets } = ready;
+    let patience = targets.values().map(Target::boot_wait).max().unwrap_or_default();
+    let run = run(context, announced);
+    let by = run.by.min(soon(patience));
+    let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
+    if let Err(stopped) = fleet.lock(patient, by).await {
+        return Reached {
+            id: setup.id,
+            observed: None,
+            stopped: Some(stopped),
+            looks: BTreeMap::new(),
+            pins: BTreeMap::new(),
+            warnings: Diagnostics::new(),
+        };
+    }
+    let pins = fleet.host_keys();
+    let mut world = Balancer::new(&mut fleet, setup, sites, leaves);
+    let converged = converge(&mut world, &run).await;
+    let (looks, id) = (world.looks().clone(), world.id().to_owned());
+    let mut warnings = Diagnostics::new();
+    if !leaves {
+        warnings.extend(world.without_backends().into_iter().map(no_backend));
+        warnings.extend(converged.observed.iter().flat_map(silent));
+    }
+    fleet.release().await;
+    Reached { id, warnings, observed: converged.observed, stopped: converged.stopped, looks, pins }
+}
+
+fn no_backend(key: &str) -> Diagnostic {
+    let detail = format!("HAProxy on {key} serves, and the checks of all backends fail.");
+    Diagnostic::warning("No backend of the balancer is healthy", detail)
+        .hint("`ha_load_balancer` checks `health_check.path` with `health_check.ca_certificate`: see the log of its unit on that host.")
+}
+
+fn silent(observed: &Observed) -> impl Iterator<Item = Diagnostic> {
+    let silent = observed.nodes.iter().filter(|(_, it)| matches!(it, Node::Unseen { .. }));
+    silent.map(|(key, _)| {
+        let detail = format!("{key} does not answer and is left as it is.");
+        Diagnostic::warning("A node of the balancer does not answer", detail)
+            .hint("Wait for it, or take it out of the map.")
+    })
+}
+
+/// Writes what is only recorded to the hosts that answer soon. Whatever goes wrong: the state has it, and an apply that
+/// does more brings it there.
+pub(super) async fn record_only(
+    client: &Client,
+    wanted: &LoadBalancerModel,
+    private: &Kept,
+    id: &str,
+) {
+    let Ok(Ready { setup, targets, .. }) = ready(client, wanted, None, private, id) else { return };
+    let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
+    let keys = fleet.keys().map(str::to_owned).collect();
+    let written = fleet.some(&keys, async |_, host| update_record(&host, &setup).await);
+    if timeout(RECORD_LIMIT, written).await.is_err() {
+        tracing::warn!("the record of some hosts is not up to date, for they do not answer");
+    }
+    fleet.release().await;
+}
+
+fn soon(patience: Duration) -> Instant {
+    Instant::now() + patience
+}
+
+/// The nodes after a run that was stopped: those that serve are in, those that were to leave stay until they have.
+pub(super) fn joined(
+    state: &mut LoadBalancerModel,
+    planned: &LoadBalancerModel,
+    observed: Option<&Observed>,
+) {
+    let Some(Observed { nodes, former, .. }) = observed else { return };
+    let serves = |key: &String| {
+        let node = key.parse::<Name>().ok().and_then(|it| nodes.get(&it));
+        node.and_then(Node::seen).is_some_and(|it| it.is_ours() && it.serves())
+    };
+    let remains = |key: &String| {
+        let node = key.parse::<Name>().ok().and_then(|it| former.get(&it));
+        node.is_some_and(|it| it.seen().is_none_or(crate::domain::balancer::Facts::is_ours))
+    };
+    let (mut now, planned) = (known(&state.nodes), known(&planned.nodes));
+    now.retain(|key, _| planned.contains_key(key) || remains(key));
+    for (key, node) in planned {
+        if !now.contains_key(&key) && serves(&key) {
+            now.insert(key, node);
+        }
+    }
+    state.nodes = Value::Known(now);
+    complete(state);
+}

@@ -1,0 +1,99 @@
+//! A balancer whose state was lost: what its hosts remember, and how a user learns that they do.
+
+use serde_json::Value as Json;
+
+use super::LoadBalancer;
+use super::model::{LoadBalancerModel, complete, nodes};
+use crate::domain::balancer::Refusal;
+use crate::engine::Stopped;
+use crate::engine::record::Record;
+use crate::resources::import::way_in;
+use crate::tfplugin::api::Resource;
+use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::model::configured;
+
+/// The state that the record of a host tells of.
+pub(super) fn restored(record: &Record) -> Result<LoadBalancerModel, Diagnostics> {
+    let unfit = |faults: &Diagnostics| {
+        let why = faults.iter().next().map_or("it has no nodes.", Diagnostic::detail);
+        let detail = format!("The load_balancer {:?}: {why}", record.name);
+        let hint = "Use the provider that wrote it or a later one, or name another host of it.";
+        Diagnostics::from(Diagnostic::error("The record makes no balancer", detail).hint(hint))
+    };
+    let mut applied = record.applied.clone();
+    applied.insert("name".to_owned(), record.name.as_str().into());
+    let state = configured::<LoadBalancerModel>(&Json::Object(applied));
+    let mut state = state.map_err(|faults| unfit(&faults))?;
+    if nodes(&state).next().is_none() {
+        return Err(unfit(&Diagnostics::new()));
+    }
+    state.id = record.id.as_str().into();
+    complete(&mut state);
+    Ok(state)
+}
+
+/// The way out when a create finds the balancer complete on its hosts.
+pub(super) fn way_out(stopped: &Stopped, planned: &LoadBalancerModel) -> Option<String> {
+    let Stopped::Refused(refusal) = stopped else { return None };
+    let Refusal::Foreign { name, .. } = refusal.downcast_ref()? else { return None };
+    let host = planned.nodes.known()?.get(name.as_str())?.host.known()?;
+    let way = way_in(LoadBalancer::NAME, planned.name.known()?, host);
+    Some(format!("If it is this balancer and the state has lost it, bring it back by {way}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::resources::load_balancer::wish;
+
+    fn record(applied: Json) -> Record {
+        let Json::Object(applied) = applied else { panic!("{applied}") };
+        let (kind, name, id) = ("load_balancer".to_owned(), "api".to_owned(), "1".to_owned());
+        Record { kind, name, id, complete: true, applied, consumers: BTreeSet::new() }
+    }
+
+    #[test]
+    fn the_record_holds_the_whole_configuration() {
+        let applied = json!({
+            "engine": "haproxy",
+            "nodes": {
+                "a": {"host": {"address": "h", "user": "ops"}, "address": "192.0.2.1", "interface": "eth0", "priority": 7},
+                "b": {"host": {"address": "192.0.2.2"}},
+            },
+            "port": 7443, "bind_address": "192.0.2.9", "backends": {"x": "192.0.2.7:6443"},
+            "balance": "source",
+            "health_check": {
+                "protocol": "tcp", "ca_certificate": "x", "server_name": "a.b", "path": "/x",
+                "interval": "1s", "fast_interval": "2s", "timeout": "3s", "fall": 4, "rise": 5,
+            },
+            "proxy_timeouts": {"connect": "1s", "idle": "2h", "tunnel": "3h", "drain": "4h"},
+            "max_connections": 100,
+            "virtual_ip": {
+                "address": "192.0.2.9/24", "router_id": 7, "interface": "eth1", "advertise_interval": "1s",
+            },
+            "metrics_port": 8404, "install": "never", "lost_hosts": ["c"],
+            "timeouts": {"create": "1h"},
+        });
+        let state = restored(&record(applied.clone())).unwrap();
+        let recorded = wish::applied(&state);
+        let mut missing = recorded.keys().filter(|it| applied.get(it.as_str()).is_none());
+        assert_eq!(missing.next(), None, "this test does not set it");
+        let again = restored(&record(Json::Object(recorded))).unwrap();
+        assert_eq!(state, again);
+        assert_eq!(state.addresses.known().unwrap()[..], ["192.0.2.9".into()]);
+        assert!(wish::desired(&state).unwrap().is_ok());
+    }
+
+    #[test]
+    fn what_makes_no_balancer_is_refused() {
+        let refused = |it: Json| {
+            restored(&record(it)).unwrap_err().iter().next().unwrap().detail().to_owned()
+        };
+        assert!(refused(json!({})).contains("it has no nodes"));
+        assert!(refused(json!({"nodes": "x"})).contains("\"api\": "));
+    }
+}

@@ -1,0 +1,21 @@
+//! What a user of balancers sees: real Terraform and real OpenTofu, local hosts, and real HAProxy.
+//!
+//! Without HAProxy (`scripts/setup-debian`) the tests are left out with a word about it; where the environment variable
+//! CI is set they fail.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test drives processes, fails by panicking, and says what it leaves out"
+)]
+
+mod backend;
+#[path = "../cli/engine.rs"]
+#[allow(dead_code, unused_imports, unused_macros, reason = "shared with the tests of the probe")]
+mod engine;
+mod workspace;
+
+mod failures;
+mod lifecycle;
