@@ -158,9 +158,7 @@ fn make_room(
             _ => Step::MoveAway { host: key.clone() },
         });
     }
-    let mut leaving = observed.leaving().filter_map(|(_, it)| it.seen());
-    let is_held = others().any(|it| it.holds) || leaving.any(|it| it.holds);
-    if others().any(Facts::takes_part) && !is_held {
+    if others().any(Facts::takes_part) && !observed.is_held() {
         return Next::Wait("another node to have the virtual IP".to_owned());
     }
     Next::Act(Step::Restart { host: key.clone() })
@@ -233,8 +231,7 @@ fn former(desired: &Desired, observed: &Observed) -> Turn {
     if facts.takes_part() {
         return Some(Next::Act(Step::MoveAway { host: key.clone() }));
     }
-    let mut ready = observed.seen().filter(|(_, it)| it.takes_part()).peekable();
-    let is_orphan = ready.peek().is_some() && !ready.any(|(_, it)| it.holds);
+    let is_orphan = observed.seen().any(|(_, it)| it.takes_part()) && !observed.is_held();
     if desired.virtual_ip.is_some() && is_orphan && facts.serves() {
         return Some(Next::Wait("another node to have the virtual IP".to_owned()));
     }

@@ -162,6 +162,12 @@ impl Observed {
         self.former.iter().filter(move |(_, it)| is_other(it))
     }
 
+    /// Whether a host that answered has the virtual IP.
+    pub(super) fn is_held(&self) -> bool {
+        let mut all = self.nodes.values().chain(self.former.values());
+        all.any(|it| it.seen().is_some_and(|it| it.holds))
+    }
+
     /// The wanted nodes that answered.
     pub(super) fn seen(&self) -> impl Iterator<Item = (&Name, &Facts)> {
         self.nodes.iter().filter_map(|(key, it)| Some((key, it.seen()?)))

@@ -132,7 +132,7 @@ fn case(is_new: bool, runs: &[Run], planner: Planner) -> Result<(), String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
     fn every_balancer_converges_and_serves_meanwhile((is_new, runs) in any_case()) {
