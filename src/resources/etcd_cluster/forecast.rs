@@ -105,14 +105,15 @@ fn with_ill(mut observed: Observed, ill: &ill::Found) -> (Observed, BTreeSet<Str
     (observed, keys)
 }
 
-/// Keys behind which the machine may be another: their members may have to be replaced.
+/// Keys behind which the machine may be another, or one on which an earlier run had begun: their members may have to be
+/// replaced.
 fn may_be_others(prior: &EtcdClusterModel, planned: &EtcdClusterModel) -> BTreeSet<String> {
     let before: BTreeMap<_, _> = members(prior).collect();
     let is_other = |key: &String, it: &EtcdMemberModel| {
         let (Some(was), Some(is)) =
             (before.get(key).and_then(|it| it.host.known()), it.host.known())
         else {
-            return before.contains_key(key);
+            return true;
         };
         was.address != is.address || (was.host_key != is.host_key && !is.host_key.is_null())
     };

@@ -63,6 +63,16 @@ async fn what_was_edited_comes_after_the_rescue() {
     assert!(told.announced.allows(&removal("c")));
 }
 
+/// An earlier run may have ended between its start and its vote, and another one may have dropped it.
+#[tokio::test]
+async fn what_is_left_of_a_newcomer_may_be_cleaned() {
+    let told = with_ill(json!({"members": members("a b c d")}), &[]).await;
+    assert!(told.announced.allows(&Step::MoveAside { host: "d".parse().unwrap() }));
+    assert!(told.announced.allows(&removal("d")) && !told.announced.allows(&removal("c")));
+    let told = with_ill(json!({}), &[]).await;
+    assert_eq!((told.steps, told.announced), (Vec::new(), Announced::default()));
+}
+
 #[tokio::test]
 async fn what_cannot_be_mended_is_not_announced() {
     let told = with_ill(json!({}), &[("b", Ill::Blank), ("c", Ill::Blank)]).await;
