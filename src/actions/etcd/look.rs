@@ -177,6 +177,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     let recorded = Recorded::of(&records, &setup.claim);
     let facts_of = Facts {
         machine: MachineId(facts.machine_id.clone()),
+        memory: facts.memory.as_ref().map(|it| it.total),
         owner: owner(&recorded, setup),
         token: notes.token(),
         is_formed: notes.is_formed,

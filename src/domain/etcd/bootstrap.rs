@@ -26,6 +26,9 @@ pub(super) fn next(desired: &Desired, observed: &Observed) -> Next<Step, Refusal
         return Next::Refuse(Refusal::Version(fault));
     }
     let hosts: Vec<_> = names.filter_map(|it| Some((it, facts(it)?))).collect();
+    if let Some(refusal) = too_small(&hosts, desired) {
+        return Next::Refuse(refusal);
+    }
     let seeds: BTreeMap<Name, PeerUrl> =
         desired.members.iter().map(|(name, at)| (name.clone(), desired.peer_url(*at))).collect();
     if let Some(step) = discard(&hosts, &seeds) {
@@ -42,6 +45,15 @@ pub(super) fn next(desired: &Desired, observed: &Observed) -> Next<Step, Refusal
         return Next::Act(Step::Restart { host: (*name).clone() });
     }
     Next::Wait("the first members to find each other".to_owned())
+}
+
+/// A host on which the data would not fit into memory. Members that run are not judged, for they may have to be mended.
+pub(super) fn too_small(hosts: &[(&Name, &Facts)], desired: &Desired) -> Option<Refusal> {
+    let quota = desired.quota;
+    hosts.iter().find_map(|(name, facts)| {
+        let memory = facts.memory.filter(|it| *it <= quota)?;
+        Some(Refusal::Memory { name: (*name).clone(), memory, quota })
+    })
 }
 
 /// Cleans what was made for other members, or by more than one try.

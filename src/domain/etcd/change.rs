@@ -1,6 +1,6 @@
 //! New versions, settings, names and addresses: one member at a time, followers first, the leader last.
 
-use super::bootstrap::{is_wish, names_of};
+use super::bootstrap::{is_wish, names_of, too_small};
 use super::next::Turn;
 use super::observed::{Alarm, Certificates, Member};
 use super::refusal::Refusal;
@@ -24,6 +24,11 @@ pub(super) fn next(view: &View) -> Turn {
     let version = view.desired.version;
     let candidates: Vec<_> = view.seats.iter().filter_map(|it| candidate(view, it)).collect();
     if let Some(refusal) = candidates.iter().find_map(|it| refuse(view, it)) {
+        return Some(Next::Refuse(refusal));
+    }
+    let changing: Vec<_> =
+        candidates.iter().filter_map(|it| Some((it.seat.name, it.seat.facts?))).collect();
+    if let Some(refusal) = too_small(&changing, view.desired) {
         return Some(Next::Refuse(refusal));
     }
     let hosts: Vec<_> = view.seats.iter().filter_map(|it| Some((it.name, it.facts?))).collect();

@@ -164,6 +164,7 @@ fn clean(facts: &mut Facts) {
         running: None,
         certificates: Certificates::Missing,
         machine: facts.machine.clone(),
+        memory: facts.memory,
         staged: std::mem::take(&mut facts.staged),
     };
 }

@@ -1,6 +1,6 @@
 //! New members: a learner first, one at a time.
 
-use super::bootstrap::outfit;
+use super::bootstrap::{outfit, too_small};
 use super::finish::{joining_version, settling};
 use super::next::Turn;
 use super::observed::Alarm;
@@ -36,6 +36,9 @@ pub(super) fn next(view: &View) -> Turn {
         return Some(Next::Act(Step::MoveAside { host: seat.name.clone() }));
     }
     let hosts: Vec<_> = new.iter().map(|(seat, facts)| (seat.name, *facts)).collect();
+    if let Some(refusal) = too_small(&hosts, view.desired) {
+        return Some(Next::Refuse(refusal));
+    }
     if let Some(step) = outfit(&hosts, version, None) {
         return Some(Next::Act(step));
     }

@@ -69,6 +69,7 @@ const ID: ClusterId = ClusterId(0xc1);
 pub(super) fn fresh(name: &str) -> Facts {
     Facts {
         machine: MachineId(name.to_owned()),
+        memory: None,
         owner: Owner::Nobody,
         token: None,
         is_formed: false,

@@ -55,6 +55,8 @@ pub enum Host {
 pub struct Facts {
     /// Which machine it is.
     pub machine: MachineId,
+    /// How much memory it has, in bytes, where that is known.
+    pub memory: Option<u64>,
     /// Whose it is, by its record.
     pub owner: Owner,
     /// The token that its record holds: one per incarnation of a cluster.

@@ -113,6 +113,18 @@ pub enum Refusal {
     /// Out of range.
     #[error("a quota of {0} bytes is not between 1 and {MOST_QUOTA}")]
     Quota(u64),
+    /// etcd keeps its data mapped into memory.
+    #[error(
+        "{name} has {memory} bytes of memory, and a quota of {quota} is not below that: lower it, or give that machine more"
+    )]
+    Memory {
+        /// The host.
+        name: Name,
+        /// Its own, in bytes.
+        memory: u64,
+        /// What was wished.
+        quota: u64,
+    },
     /// etcd would be told none at all.
     #[error(
         "a retention of {0:?} is no whole number of seconds: choose one, or `0s` to let clients compact"
@@ -267,7 +279,7 @@ impl Refusal {
             | Self::AddressTaken { name, .. } => Subject::Address(name.clone()),
             Self::Ports(port) => Subject::Port(*port),
             Self::WalDir => Subject::WalDir,
-            Self::Quota(_) => Subject::Quota,
+            Self::Quota(_) | Self::Memory { .. } => Subject::Quota,
             Self::Compaction(_) => Subject::Compaction,
             Self::Timing(TimingFault::Heartbeat) => Subject::Heartbeat,
             Self::Timing(_) => Subject::Election,

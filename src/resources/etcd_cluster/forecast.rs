@@ -204,6 +204,7 @@ fn data(id: u64) -> Data {
 fn fresh(machine: MachineId) -> Facts {
     Facts {
         machine,
+        memory: None,
         owner: Owner::Nobody,
         token: None,
         is_formed: false,

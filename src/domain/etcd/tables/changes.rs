@@ -140,6 +140,49 @@ fn a_corrupt_member_is_replaced_and_its_alarm_cleared() {
     check(&abc, "a:3.6* b:3.6+ c:3.6d", "move old data on c aside");
 }
 
+/// Rows of NOSPACE, which blocks what changes members or versions, and nothing that mends.
+#[test]
+fn a_quota_that_is_used_up_blocks_changes_and_no_repair() {
+    let full =
+        |it: &mut Observed| assert!(cluster(it).alarms.insert((MemberId(1), Alarm::NoSpace)));
+    let refused = "refuse: the quota is used up (NOSPACE): compact, defragment each member, and disarm the alarm, in this order";
+    let abc = want("a b c", "3.6");
+    check_with(&abc, "a:3.5* b:3.5+ c:3.5+", full, refused);
+    check_with(&abc, "a:3.6.15* b:3.6.15+ c:3.6.15+", full, refused);
+    check_with(&abc, "a:3.6* b:3.6+ c:3.60", full, refused);
+    check_with(&abc, "a:3.6* b:3.6+ (c:3.6x) c:", full, refused);
+    check_with(&abc, "a:3.6* b:3.6+ c:3.6-", full, "start etcd on c");
+    // A larger quota is a way out.
+    let with = "restart etcd on b with 3.6.16 and its new settings";
+    check_with(&abc, "a:3.6*o b:3.6+o c:3.6+o", full, with);
+    // A corrupt member goes before an upgrade begins.
+    check_with(
+        &abc,
+        "a:3.5* b:3.5+ c:3.5+",
+        |it| assert!(cluster(it).alarms.insert((MemberId(3), Alarm::Corrupt))),
+        "remove c from the cluster",
+    );
+}
+
+#[test]
+fn a_quota_is_below_the_memory_of_each_host() {
+    let abc = want("a b c", "3.6");
+    let small =
+        |name: &'static str| move |it: &mut Observed| facts(it, name).memory = Some(2 << 30);
+    let refused = |name: &str| {
+        format!(
+            "refuse: {name} has 2147483648 bytes of memory, and a quota of 2147483648 is not below that: lower it, or give that machine more"
+        )
+    };
+    check_with(&abc, "a: b: c:", small("b"), &refused("b"));
+    check_with(&abc, "a: b: c:", |it| facts(it, "b").memory = Some((2 << 30) + 1), "claim a, b, c");
+    check_with(&abc, "a:3.6* b:3.6+ c:", small("c"), &refused("c"));
+    check_with(&abc, "a:3.6*o b:3.6+o c:3.6+o", small("c"), &refused("c"));
+    // What runs is mended, and stays as it is.
+    check_with(&abc, "a:3.6* b:3.6+ c:3.6-", small("c"), "start etcd on c");
+    check_with(&abc, "a:3.6* b:3.6+ c:3.6+", small("c"), "done");
+}
+
 #[test]
 fn certificates_and_records_come_last_unless_nobody_accepts_them() {
     let abc = want("a b c", "3.6");
