@@ -24,3 +24,4 @@ mod lifecycle;
 mod mirror;
 mod published;
 mod reads;
+mod repairs;

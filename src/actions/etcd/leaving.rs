@@ -33,6 +33,28 @@ impl EtcdCluster<'_> {
         self.note(keys, |_, it| it.forget_data()).await
     }
 
+    /// Of a log with a directory of its own something may be left when the data is gone, and etcd would go on from there.
+    pub(super) async fn clear_log(
+        &mut self,
+        keys: &BTreeSet<String>,
+        newcomer: u64,
+    ) -> Result<(), HostError> {
+        let sites = &self.sites;
+        let done = self.fleet.some(keys, async |key, host| {
+            for path in sites[&key].data_dirs().skip(1) {
+                // An empty one is nothing to keep.
+                match host.remove(path, false).await {
+                    Err(HostError::Failed { .. }) => {
+                        host.move_aside(path, &format!("before-{newcomer:x}")).await?;
+                    }
+                    other => drop(other?),
+                }
+            }
+            Ok(())
+        });
+        gravest(done.await).map(drop)
+    }
+
     /// The record goes last: until then the next run knows whose this is.
     pub(super) async fn clean(
         &mut self,

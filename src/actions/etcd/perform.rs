@@ -330,6 +330,7 @@ impl EtcdCluster<'_> {
             (it.cluster, it.member) = (Some(cluster), Some(member));
         })
         .await?;
+        self.clear_log(&keys, learner.id).await?;
         let members = Self::listed(&list, Some(&site));
         let initial = Initial::new(&self.setup.desired, &self.token(), &members, false);
         self.write_units(&keys, on_disk.version, Some(initial)).await?;

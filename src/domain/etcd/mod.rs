@@ -34,7 +34,7 @@
 //! | `Restart` | ends a process that hangs, if need be with SIGKILL, and starts it |
 //! | `Reconfigure` | writes settings and program, then restarts that unit alone, and waits until it has joined. A stop takes up to 15 s: etcd waits for watchers |
 //! | `AddLearner` | its host and those of the members have reached each other on that port; the journal of that host has the address first; then `MemberAdd` as a learner with this peer URL |
-//! | `StartLearner` | only with an empty data directory, and with the list of that moment |
+//! | `StartLearner` | only with an empty data directory, what is left of a log put aside, and with the list of that moment |
 //! | `Promote` | `MemberPromote`; etcd refuses a learner that is behind |
 //! | `DropLearner` | `MemberRemove` of this id, if it is a learner still |
 //! | `MoveLeader` | `MoveLeader`, asked of the leader; etcd waits until it is done |
