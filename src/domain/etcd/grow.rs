@@ -31,8 +31,9 @@ pub(super) fn next(view: &View) -> Turn {
     {
         return Some(Next::Refuse(Refusal::Version(fault)));
     }
-    // Its member is not in the list any more, so nobody can ever use it again.
-    if let Some((seat, _)) = new.iter().find(|(_, it)| it.data.is_some()) {
+    // Its member is not in the list any more, so nobody can ever use it again. Without its data it may still be started
+    // over and over by systemd, and would be taken for a learner that hangs.
+    if let Some((seat, _)) = new.iter().find(|(_, it)| it.data.is_some() || !it.unit.is_down()) {
         return Some(Next::Act(Step::MoveAside { host: seat.name.clone() }));
     }
     let hosts: Vec<_> = new.iter().map(|(seat, facts)| (seat.name, *facts)).collect();

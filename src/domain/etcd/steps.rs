@@ -168,7 +168,9 @@ impl fmt::Display for Step {
             Self::DropLearner { label, .. } => write!(f, "drop the learner {label}"),
             Self::MoveLeader { from, to, .. } => write!(f, "move the lead from {from} to {to}"),
             Self::RemoveMember { label, .. } => write!(f, "remove {label} from the cluster"),
-            Self::MoveAside { host } => write!(f, "move old data on {host} aside"),
+            Self::MoveAside { host } => {
+                write!(f, "stop what is left on {host} of a former member and move its data aside")
+            }
             Self::Retire { host } => {
                 write!(f, "stop etcd on {host} for good and move its data aside")
             }

@@ -28,7 +28,9 @@ impl World {
             7 if machine.facts.data.is_some() => {
                 (machine.facts.data, machine.running, machine.opened) = (None, None, None);
                 machine.facts.told = None;
-                machine.facts.unit = Unit::Stopped;
+                // Without its data it ends at every start, and may be started again and again.
+                let is_started = !machine.facts.unit.is_down() && rng.one_in(2);
+                machine.facts.unit = if is_started { Unit::Stuck } else { Unit::Stopped };
             }
             8 => {
                 self.clean(at);

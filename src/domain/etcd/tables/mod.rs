@@ -276,7 +276,11 @@ fn growth_is_a_learner_first_one_at_a_time() {
         &format!("{three} d: e"),
         "refuse: e cannot be looked at, and may hold data of this cluster: make it answer, or change the map",
     );
-    check(&five, &format!("{three} d:3.6d e:"), "move old data on d aside");
+    check(
+        &five,
+        &format!("{three} d:3.6d e:"),
+        "stop what is left on d of a former member and move its data aside",
+    );
     check(
         &want("a b c d", "3.6"),
         "a:3.6* b:3.6+ c:3.6x d:",

@@ -43,7 +43,8 @@ async fn a_corrupt_member_is_replaced_as_the_plan_says() {
     let told = with_ill(json!({}), &[("b", Ill::Corrupt)]).await;
     let steps: Vec<_> = told.steps.iter().map(String::as_str).collect();
     assert_eq!(steps[..2], ["remove b from the cluster", "clear the alarm of the former member 2"]);
-    assert!(steps.contains(&"move old data on b aside") && steps.contains(&"give b a vote"));
+    assert!(steps.contains(&"stop what is left on b of a former member and move its data aside"));
+    assert!(steps.contains(&"give b a vote"));
     assert!(told.announced.allows(&removal("b")));
     assert!(told.announced.allows(&Step::MoveAside { host: "b".parse().unwrap() }));
     // The leader gives the lead away before.
