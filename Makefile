@@ -1,7 +1,7 @@
 # What there is to run. The work is in scripts/, so that it can be read and run by itself.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help test check lab demo demo-plugin docs fuzz bench dist clean
+.PHONY: help test check lab soak demo demo-plugin docs fuzz bench dist clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -17,6 +17,10 @@ check:
 ## make lab     tests on real hosts, made on this machine by systemd-nspawn; needs root
 lab:
 	@scripts/stages setup agents lab
+
+## make soak    the long ones of them: every step of every operation is the last of a provider
+soak:
+	@scripts/stages setup build agents soak
 
 ## make demo    an etcd cluster on this machine: brought up, hurt, repaired, taken down; ENGINE=tofu for OpenTofu
 demo:
