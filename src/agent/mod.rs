@@ -16,6 +16,7 @@ mod fault;
 mod files;
 mod forward;
 mod journal;
+mod kubernetes;
 mod life;
 mod line;
 mod lock;

@@ -15,8 +15,8 @@ use super::files::calls as files;
 use super::lock::{Asker, Outcome};
 use super::place::{HostPath, Root};
 use super::{
-    artifacts, clock, dial, facts, forward, journal, machine, packages, pki, record, run, services,
-    snapshot, users,
+    artifacts, clock, dial, facts, forward, journal, kubernetes, machine, packages, pki, record,
+    run, services, snapshot, users,
 };
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::lock_reply::Outcome as Told;
@@ -305,6 +305,13 @@ impl Agent for Rpc {
         request: Request<SaveSnapshotRequest>,
     ) -> Result<Response<SaveSnapshotReply>, Status> {
         answer(snapshot::save(&self.host, request.into_inner()).await?)
+    }
+
+    async fn bind_administrators(
+        &self,
+        request: Request<BindAdministratorsRequest>,
+    ) -> Result<Response<BindAdministratorsReply>, Status> {
+        answer(kubernetes::bind(&self.host, request.into_inner()).await?)
     }
 
     type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;

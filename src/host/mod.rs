@@ -12,6 +12,7 @@ mod error;
 pub mod fake;
 mod forward;
 mod hello;
+mod kubernetes;
 mod lease;
 mod local;
 mod locked;

@@ -1,5 +1,6 @@
 //! Services that are not hosts.
 
+mod body;
 #[cfg(feature = "provider")]
 pub mod dns;
 pub mod etcd;
@@ -8,3 +9,4 @@ pub mod fetch;
 #[cfg(feature = "provider")]
 pub mod haproxy;
 pub mod http;
+pub mod kubernetes;

@@ -66,8 +66,7 @@ impl Calls {
 #[tonic::async_trait]
 impl Agent for Calls {
     async fn hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
-        let version = "fake".to_owned();
-        Ok(Response::new(HelloReply { version, format: 1, process: 1, user: 0 }))
+        Ok(Response::new(HelloReply { version: "fake".to_owned(), format: 1, process: 1, user: 0 }))
     }
 
     async fn heartbeat(
@@ -214,10 +213,8 @@ impl Agent for Calls {
         request: Request<EnsurePackagesRequest>,
     ) -> Result<Response<EnsurePackagesReply>, Status> {
         let EnsurePackagesRequest { claim, names } = request.into_inner();
-        self.change(claim, format!("ensure the packages {}", names.join(" ")), |state| {
-            Ok(state.ensure_packages(names))
-        })
-        .await
+        let line = format!("ensure the packages {}", names.join(" "));
+        self.change(claim, line, |state| Ok(state.ensure_packages(names))).await
     }
 
     type FetchArtifactStream =
@@ -247,10 +244,9 @@ impl Agent for Calls {
         };
         while requests.message().await?.is_some() {}
         let artifact = open.artifact.unwrap_or_default();
-        self.change(open.claim, format!("take {}", artifact.file), |state| {
-            Ok(UploadArtifactReply { changed: state.install(&artifact) })
-        })
-        .await
+        let line = format!("take {}", artifact.file);
+        let take = |it: &mut State| Ok(UploadArtifactReply { changed: it.install(&artifact) });
+        self.change(open.claim, line, take).await
     }
 
     async fn switch_artifact(
@@ -325,8 +321,7 @@ impl Agent for Calls {
         &self,
         request: Request<GetRecordsRequest>,
     ) -> Result<Response<GetRecordsReply>, Status> {
-        let names = request.into_inner().names;
-        let state = self.host.state();
+        let (names, state) = (request.into_inner().names, self.host.state());
         let is_asked = |it: &&Record| names.is_empty() || names.contains(&it.name);
         let records = state.records.values().filter(is_asked).cloned().collect();
         Ok(Response::new(GetRecordsReply { records }))
@@ -382,6 +377,15 @@ impl Agent for Calls {
             Ok(SaveSnapshotReply { path: path.into(), size: 10 })
         })
         .await
+    }
+
+    async fn bind_administrators(
+        &self,
+        request: Request<BindAdministratorsRequest>,
+    ) -> Result<Response<BindAdministratorsReply>, Status> {
+        let BindAdministratorsRequest { claim, server, group, .. } = request.into_inner();
+        let line = format!("let {group} administrate through {server}");
+        self.change(claim, line, |_| Ok(BindAdministratorsReply { changed: true })).await
     }
 
     type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;

@@ -5,7 +5,8 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::body::Body;
-use tonic::codegen::Body as _;
+
+use crate::remote::body::whole;
 
 /// What is there, whatever the status. None: nobody answers, or with more than `most` bytes.
 pub(super) async fn get(
@@ -17,14 +18,5 @@ pub(super) async fn get(
     // It ends with the sender.
     tokio::spawn(connection);
     let request = http::Request::get(path).header(HOST, "etcd").body(Body::empty()).ok()?;
-    let mut body = sender.send_request(request).await.ok()?.into_body();
-    let mut text = Vec::new();
-    loop {
-        let frame = std::future::poll_fn(|it| std::pin::Pin::new(&mut body).poll_frame(it)).await;
-        let Some(frame) = frame else { return Some(text) };
-        text.extend_from_slice(frame.ok()?.data_ref().map_or(&[][..], |it| it));
-        if most < text.len() {
-            return None;
-        }
-    }
+    whole(sender.send_request(request).await.ok()?.into_body(), most).await
 }
