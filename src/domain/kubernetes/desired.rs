@@ -191,6 +191,11 @@ impl Desired {
         }
     }
 
+    /// Whether this component reads the key that Secrets are encrypted with.
+    pub fn needs_key(&self, component: Component) -> bool {
+        component == Component::ApiServer && self.encryption == Encryption::Secretbox
+    }
+
     /// Who vouches for tokens of service accounts.
     pub fn issuer(&self) -> String {
         match &self.issuer {

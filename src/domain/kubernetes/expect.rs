@@ -66,7 +66,7 @@ pub fn believe(desired: &Desired, observed: &mut Observed, step: &Step) {
                 run(it, Component::ALL);
             });
         }
-        Step::Retire { host } => former(observed, std::slice::from_ref(host)),
+        Step::Retire { host, .. } => former(observed, std::slice::from_ref(host)),
         Step::Rewrite { hosts } => {
             on(observed, hosts, |it| put(it, Component::ALL, desired.version));
         }

@@ -75,7 +75,7 @@ pub fn files(
         let policy = audit.policy.as_ref().map_or(AUDIT_POLICY, |it| it.as_str());
         found.push(file(at.config("audit-policy.yaml"), policy.to_owned()));
     }
-    if desired.encryption == super::Encryption::Secretbox
+    if desired.needs_key(component)
         && let Some(key) = key
     {
         let (path, content) = (at.config("encryption.yaml"), encryption(key));

@@ -1,6 +1,7 @@
 //! Where a node keeps what its components read and write. Names of files are those of upstream (kubeadm).
 
 use super::arguments::Component;
+use super::version::Version;
 use crate::domain::name::{ClusterName, Folder, TextFault};
 
 /// The folders of a control plane on a host. On a local host each has its `root` in front.
@@ -11,6 +12,9 @@ pub struct Layout {
     config: Folder,
     log: Folder,
 }
+
+/// Where releases lie side by side.
+const PROGRAMS: &str = "/usr/local/lib/ha/kubernetes/";
 
 /// The leaves whose keys belong to the user of the API server; those of the others are named after their components.
 pub const API_SERVER_LEAVES: [&str; 4] =
@@ -36,8 +40,15 @@ impl Layout {
     }
 
     /// Where the program of this version lies.
-    pub fn program(&self, component: Component, version: super::Version) -> String {
-        format!("{}/usr/local/lib/ha/kubernetes/{version}/{component}", self.root)
+    pub fn program(&self, component: Component, version: Version) -> String {
+        format!("{}{PROGRAMS}{version}/{component}", self.root)
+    }
+
+    /// The version whose program this is. None: it is another program.
+    pub fn version(&self, component: Component, program: &str) -> Option<Version> {
+        let rest = program.strip_prefix(&self.root)?.strip_prefix(PROGRAMS)?;
+        let version: Version = rest.split('/').next()?.parse().ok()?;
+        (self.program(component, version) == program).then_some(version)
     }
 
     /// A file that components read.
@@ -75,7 +86,7 @@ mod tests {
         let name = "prod".parse().unwrap();
         let check = |root: &str, expected: [&str; 4]| {
             let layout = Layout::new(&name, root).unwrap();
-            let version = super::super::Version::new(34, 4);
+            let version = Version::new(34, 4);
             let found = [
                 layout.pki("apiserver.crt"),
                 layout.kubeconfig(Component::Scheduler),

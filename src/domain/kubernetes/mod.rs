@@ -2,7 +2,8 @@
 //! nodes run and read. Pure.
 //!
 //! [`Desired`] holds no wish that could not be followed. [`flags`], [`files`], [`service`] and [`Authority`] say what is on
-//! a node; values follow upstream (kubeadm) and the CIS benchmark. [`next`] brings a control plane where it is wished to
+//! a node, and [`settings`] reads it back; values follow upstream (kubeadm) and the CIS benchmark. What [`rehearsal`]
+//! says is tried by [`verdict`] before anything restarts with it. [`next`] brings a control plane where it is wished to
 //! be and keeps it there, [`leave`] ends it. The phases are files, in the order in which they are asked: `create` (it was
 //! never whole), `rescue`, `grow`, `shrink`, `change`, `renew`. [`believe`] says what a step is expected to do, for the
 //! forecast of a plan.
@@ -49,6 +50,7 @@ mod desired;
 mod expect;
 mod files;
 mod flags;
+mod found;
 mod grow;
 mod layout;
 mod leave;
@@ -58,6 +60,7 @@ mod notation;
 mod observed;
 mod ranges;
 mod refusal;
+mod rehearse;
 mod renew;
 mod rescue;
 mod shrink;
@@ -79,11 +82,13 @@ pub use self::desired::{Admission, Audit, Desired, Encryption, Etcd, Extras, Tls
 pub use self::expect::believe;
 pub use self::files::{ConfigFile, EncryptionKey, files};
 pub use self::flags::flags;
+pub use self::found::settings;
 pub use self::layout::{API_SERVER_LEAVES, Layout};
 pub use self::leave::leave;
 pub use self::next::next;
 pub use self::observed::{Data, Facts, KeysId, Leader, Leaders, Node, Observed, Part, Settings};
 pub use self::refusal::{Refusal, Subject};
+pub use self::rehearse::{Scratch, Verdict, rehearsal, verdict};
 pub use self::steps::Step;
 pub use self::text::{
     AuditPolicy, Domain, Endpoint, EtcdEndpoint, Issuer, Prefix, Suite, UrlPath, Word, WordFault,

@@ -6,6 +6,7 @@ use super::refusal::Refusal;
 use super::steps::Step;
 use super::view::{View, others};
 use crate::domain::Next;
+use crate::domain::host::Owner;
 
 /// One at a time, the leaders last.
 pub(super) fn next(view: &View) -> Turn {
@@ -19,7 +20,8 @@ pub(super) fn next(view: &View) -> Turn {
     if !unseen.is_empty() {
         return Some(Next::Refuse(Refusal::Unseen(unseen)));
     }
-    let turn = Some(Next::Act(Step::Retire { host: name.clone() }));
+    let was_whole = matches!(facts.owner, Owner::Ours { .. });
+    let turn = Some(Next::Act(Step::Retire { host: name.clone(), was_whole }));
     if !view.seen().any(|(_, it)| it.serves()) {
         return Some(Next::Refuse(Refusal::WouldStopLast(name.clone())));
     }

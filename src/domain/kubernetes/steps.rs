@@ -38,7 +38,7 @@ pub enum Step {
     /// Give a node back what it ran before.
     PutBack { host: Name, version: Version },
     /// Stop what was a node, and wipe its keys.
-    Retire { host: Name },
+    Retire { host: Name, was_whole: bool },
     /// Write files that somebody has edited.
     Rewrite { hosts: Vec<Name> },
     /// Write what was applied into the records.
@@ -58,13 +58,15 @@ impl crate::domain::Step for Step {
             | Self::BindAdmins { .. }
             | Self::Confirm { .. }
             | Self::Rewrite { .. }
-            | Self::Record { .. } => Kind::Prepare,
+            | Self::Record { .. }
+            // What an unfinished creation left: no plan could have told of it, and nobody used it.
+            | Self::Retire { was_whole: false, .. } => Kind::Prepare,
             Self::Begin { .. } | Self::Join { .. } => Kind::Join,
             Self::Start { .. }
             | Self::Restart { .. }
             | Self::Reconfigure { .. }
             | Self::PutBack { .. } => Kind::Restart,
-            Self::Retire { .. } => Kind::Remove,
+            Self::Retire { was_whole: true, .. } => Kind::Remove,
             Self::Dismantle { .. } => Kind::MoveAside,
         }
     }
@@ -87,7 +89,7 @@ impl crate::domain::Step for Step {
             | Self::Restart { host, .. }
             | Self::Reconfigure { host, .. }
             | Self::PutBack { host, .. }
-            | Self::Retire { host } => vec![host.as_str()],
+            | Self::Retire { host, .. } => vec![host.as_str()],
         }
     }
 }
@@ -129,7 +131,7 @@ impl fmt::Display for Step {
             Self::PutBack { host, version } => {
                 write!(f, "put {host} back to Kubernetes {version} and the settings that it had")
             }
-            Self::Retire { host } => {
+            Self::Retire { host, .. } => {
                 write!(f, "stop the control plane on {host} for good and wipe its keys there")
             }
             Self::Rewrite { hosts } => {

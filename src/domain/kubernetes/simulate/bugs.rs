@@ -167,7 +167,7 @@ fn wiping_a_node_for_its_key_alone_is_caught() {
         let mut former = observed.former.iter();
         let is_ours = |it: &Node| it.seen().is_some_and(|it| it.owner.is_us());
         match former.find(|(_, it)| is_ours(it)) {
-            Some((host, _)) => Next::Act(Step::Retire { host: host.clone() }),
+            Some((host, _)) => Next::Act(Step::Retire { host: host.clone(), was_whole: true }),
             None => next(desired, observed),
         }
     };

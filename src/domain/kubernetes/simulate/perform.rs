@@ -108,7 +108,7 @@ impl World {
             Step::Restart { .. } | Step::Reconfigure { .. } | Step::PutBack { .. } => {
                 self.restart(step, is_whole);
             }
-            Step::Retire { host } => {
+            Step::Retire { host, .. } => {
                 let at = self.former_at(key_of(host));
                 if self.is_visible(at) {
                     self.clean(at);
@@ -223,7 +223,7 @@ impl World {
                 };
                 ensure(!others.any(is_away), "joins while another is away")
             }
-            Step::Retire { host } => {
+            Step::Retire { host, .. } => {
                 let at = self.former_at(key_of(host));
                 ensure(!self.is_wanted(at), "stops a node that is wanted")?;
                 let has_keys = |at: &usize| self.machines[*at].facts.keys == self.data;

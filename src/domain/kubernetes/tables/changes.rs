@@ -219,6 +219,7 @@ fn only_what_leaves_is_destructive() {
         (step.kind(), step.hosts().join(" "))
     };
     assert_eq!(kind("a:1.34* (b:1.34+)", "a"), (Kind::Remove, "b".to_owned()));
+    assert_eq!(kind("a:1.34* (b:1.34+u)", "a"), (Kind::Prepare, "b".to_owned()));
     assert_eq!(kind("a:1.34* b:1.34-", "a b"), (Kind::Restart, "b".to_owned()));
     let Next::Act(step) = leave(&want("a", "1.34"), &look("a:1.34*")) else { panic!() };
     assert_eq!(step.kind(), Kind::MoveAside);
