@@ -1,4 +1,25 @@
-//! What the planner decides, in tables.
+//! What the planner decides, in tables. Where each promise is proven (`bugs` has planners that break one, and are caught):
+//!
+//! | promise | proven by |
+//! |---|---|
+//! | a quorum is one of all voters, healthy or not | `a_member_leaves_…`, `bugs::counting_healthy_members_…` |
+//! | one change of membership at a time, once the members have settled | `bugs::two_changes_in_a_row_…` |
+//! | a dead member goes before its successor comes | `a_dead_member_…`, `bugs::adding_before_…` |
+//! | a learner first, one at a time, in sync before its vote; one that is of no use goes | `growth_is_…`, `bugs::a_second_learner_…`, `bugs::promoting_before_…` |
+//! | a lost answer is neither done nor failed | `simulate`: outcomes `Half` and `Nothing` |
+//! | the lead is moved before its member leaves or restarts | `members_change_…`, `bugs::stopping_the_leader_first_…` |
+//! | data is put aside only when its member is in no list | `growth_is_…`, `bugs::wiping_data_…` |
+//! | `new` is on a disk only until a quorum was seen; then nothing is cleaned any more | `certificates_and_records_…`, `an_unfinished_creation_…` |
+//! | two incarnations never share a token or a cluster id | `an_unfinished_creation_…`, `certificates_and_records_…` |
+//! | a key is a name: renamed, moved and reordered members stay | `a_key_renamed_…`, `a_member_goes_where_…` |
+//! | first members are odd in number, and all looked at | `a_first_cluster_…`, `bugs::a_first_start_without_…` |
+//! | intact data is never removed unasked; silence is no absence | `a_member_that_is_down_…`, `bugs::removing_a_member_…`, `bugs::taking_an_unseen_host_…` |
+//! | one member away at most, the leader last | `members_change_…`, `bugs::rolling_on_…` |
+//! | without a quorum members are started, and nothing else | `silence` |
+//! | one minor at a time, all well, after a snapshot; never back | `an_upgrade_goes_…`, `version`, `bugs::going_on_without_…` |
+//! | NOSPACE blocks changes, CORRUPT replaces its member | `a_quota_that_is_used_up_…`, `a_corrupt_member_…` |
+//! | the quota is at most 8 GiB, and below the memory of each host | `desired`, `a_quota_is_below_…` |
+//! | what risks the data cannot be said | `arguments`, `render` |
 
 mod changes;
 mod silence;
