@@ -87,6 +87,7 @@ pub struct Hosts {
     caller: String,
     directory: Option<PathBuf>,
     agents: OnceLock<Result<Binaries, String>>,
+    fakes: HashMap<String, FakeHost>,
     slots: std::sync::Mutex<HashMap<String, Arc<Mutex<Option<Host>>>>>,
 }
 
@@ -94,7 +95,13 @@ impl Hosts {
     /// None yet. `caller` is told to whoever finds a lock taken. The agents are those that lie in `directory`; without
     /// one, as [`Binaries::find`] has it.
     pub fn new(caller: String, directory: Option<PathBuf>) -> Self {
-        Self { caller, directory, agents: OnceLock::new(), slots: std::sync::Mutex::default() }
+        let (agents, fakes) = (OnceLock::new(), HashMap::new());
+        Self { caller, directory, agents, fakes, slots: std::sync::Mutex::default() }
+    }
+
+    /// For tests: what stands behind some addresses instead of a way by SSH.
+    pub fn with_fakes(caller: String, fakes: HashMap<String, FakeHost>) -> Self {
+        Self { fakes, ..Self::new(caller, None) }
     }
 
     /// Looked for once, and only when a host is to be reached.
@@ -186,8 +193,12 @@ impl Hosts {
                 (Box::new(local::open(&agent.path, root, may_make).await?), None)
             }
             Way::Ssh(target) => {
-                let opened = ssh::open(target, self.agents()?).await?;
-                (opened.stream, Some(opened.host_key))
+                if let Some(fake) = self.fakes.get(&target.address) {
+                    fake.open_as(target.host_key.as_deref())?
+                } else {
+                    let opened = ssh::open(target, self.agents()?).await?;
+                    (opened.stream, Some(opened.host_key))
+                }
             }
             Way::Fake(host) => (Box::new(host.open()?), None),
         };

@@ -34,16 +34,17 @@ impl Calls {
         line: String,
         work: impl FnOnce(&mut State) -> Result<T, Status>,
     ) -> Result<Response<T>, Status> {
+        self.host.state().admit(claim.as_ref())?;
+        let from_around = self.host.comes(Some(&line));
         let outcome = {
             let mut state = self.host.state();
-            state.admit(claim.as_ref())?;
             let failure = match state.failure.take() {
                 Some((0, failure)) => Some(failure),
                 Some((left, failure)) => {
                     state.failure = Some((left - 1, failure));
                     None
                 }
-                None => None,
+                None => from_around,
             };
             match failure {
                 Some(Failure::LostBefore) => None,
@@ -77,6 +78,8 @@ impl Agent for Calls {
     }
 
     async fn facts(&self, request: Request<FactsRequest>) -> Result<Response<FactsReply>, Status> {
+        // That it fails is for changes alone.
+        self.host.comes(None);
         let (request, state) = (request.into_inner(), self.host.state());
         let disk = |path| Disk { path, total: 1 << 40, available: 1 << 39, error: String::new() };
         Ok(Response::new(FactsReply {
@@ -255,10 +258,7 @@ impl Agent for Calls {
     ) -> Result<Response<SwitchArtifactReply>, Status> {
         let SwitchArtifactRequest { claim, project, version } = request.into_inner();
         self.change(claim, format!("switch {project} to {version}"), |state| {
-            let project = state.projects.entry(project).or_default();
-            let changed = project.current != version;
-            project.current = version;
-            Ok(SwitchArtifactReply { changed })
+            Ok(SwitchArtifactReply { changed: state.switch(project, version) })
         })
         .await
     }
@@ -269,10 +269,7 @@ impl Agent for Calls {
     ) -> Result<Response<RemoveArtifactReply>, Status> {
         let RemoveArtifactRequest { claim, project, version } = request.into_inner();
         self.change(claim, format!("remove {project} {version}"), |state| {
-            let project = state.projects.entry(project).or_default();
-            let before = project.versions.len();
-            project.versions.retain(|it| it.name != version);
-            Ok(RemoveArtifactReply { changed: project.versions.len() < before })
+            Ok(RemoveArtifactReply { changed: state.uninstall(project, &version) })
         })
         .await
     }
@@ -371,6 +368,9 @@ impl Agent for Calls {
     ) -> Result<Response<SaveSnapshotReply>, Status> {
         let mut request = request.into_inner();
         let path = format!("{}/{}.db", text(&request.directory), request.name);
+        if self.host.around().is_some() && self.host.connect(&request.member).is_none() {
+            return Err(Status::internal(format!("cannot connect to {}", request.member)));
+        }
         let line = format!("keep a snapshot of {} as {path}", request.member);
         self.change(request.claim.take(), line, |state| {
             state.put(path.clone(), b"a snapshot", 0o600);
@@ -395,6 +395,6 @@ impl Agent for Calls {
         request: Request<Streaming<ForwardRequest>>,
     ) -> Result<Response<Self::ForwardStream>, Status> {
         let answers = super::forward::answers(&self.host, request.into_inner()).await?;
-        Ok(Response::new(Box::pin(iter(answers)) as Self::ForwardStream))
+        Ok(Response::new(Box::pin(answers) as Self::ForwardStream))
     }
 }

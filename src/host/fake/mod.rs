@@ -1,8 +1,9 @@
 //! A host in memory, for tests: what it was asked to change is in a transcript, and it fails when told to.
 //!
 //! The real client speaks to it, over a pipe instead of a connection, so a test of a planner with its actions runs all
-//! of that. It runs no program and serves no socket.
+//! of that. It runs no program and serves no socket; what goes on [around](Around) it may do so for it.
 
+mod around;
 mod calls;
 mod files;
 mod forward;
@@ -15,12 +16,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
+use sha2::{Digest as _, Sha256};
 use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 
+pub use self::around::Around;
 use self::calls::Calls;
 use self::slow::Slow;
 use self::state::State;
@@ -79,7 +84,8 @@ impl FakeHost {
     pub fn rebuild(&self, machine: &str) {
         let mut state = self.state();
         state.connection.cancel();
-        *state = State::new(machine);
+        let around = state.around.take();
+        *state = State { around, ..State::new(machine) };
     }
 
     /// A file as it is now.
@@ -140,6 +146,17 @@ impl FakeHost {
         self.runs(&unit).then(|| say(self))
     }
 
+    /// The key that it proves to have, as a client pins it: another machine has another.
+    pub fn host_key(&self) -> String {
+        const KIND: &str = "ssh-ed25519";
+        let key = Sha256::digest(self.machine());
+        let parts = [KIND.as_bytes(), &key].map(|it| {
+            let length = u32::try_from(it.len()).unwrap_or_default().to_be_bytes();
+            [&length, it].concat()
+        });
+        format!("{KIND} {}", BASE64_STANDARD.encode(parts.concat()))
+    }
+
     pub(super) fn machine(&self) -> String {
         self.state().machine.clone()
     }
@@ -166,6 +183,18 @@ impl FakeHost {
             let _ = ends.run_until_cancelled(serving).await;
         });
         Ok(near)
+    }
+
+    /// As [`Self::open`], for a client that has a key of it pinned, or that learns it.
+    pub(super) fn open_as(
+        &self,
+        pinned: Option<&str>,
+    ) -> Result<(Box<dyn Stream>, Option<String>), ConnectError> {
+        let (stream, key) = (self.open()?, self.host_key());
+        if pinned.is_some_and(|it| it != key) {
+            return Err(ConnectError::Refused("its host key is another".into()));
+        }
+        Ok((Box::new(stream), Some(key)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,6 +1,8 @@
 //! Real keys and certificates on a host in memory, without the checks of the agent.
 #![expect(clippy::disallowed_methods, reason = "a certificate begins now")]
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use rcgen::{
@@ -104,13 +106,26 @@ pub(super) fn sign(
 pub(super) fn describe(state: &State, path: &[u8]) -> Key {
     let key = Key { path: path.to_vec().into(), ..Key::default() };
     let path = String::from_utf8_lossy(path);
-    match find(state, &path) {
-        Some(it) => Key { kind: Kind::Key.into(), public_key: digest(&it), ..key },
+    match known(state, &path) {
+        Some(public_key) => Key { kind: Kind::Key.into(), public_key, ..key },
         None if state.files.contains_key(&*path) => {
             Key { error: format!("{path} is no private key"), ..key }
         }
         None => Key { kind: Kind::Absent.into(), ..key },
     }
+}
+
+/// The digest of a key. Each is read once: to tell it takes longer than anything else that a look asks for.
+fn known(state: &State, path: &str) -> Option<bytes::Bytes> {
+    static KNOWN: Mutex<BTreeMap<Vec<u8>, bytes::Bytes>> = Mutex::new(BTreeMap::new());
+    let content = &state.files.get(path)?.content;
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(digest) = known.get(content) {
+        return Some(digest.clone());
+    }
+    let digest = digest(&find(state, path)?);
+    known.insert(content.clone(), digest.clone());
+    Some(digest)
 }
 
 fn find(state: &State, path: &str) -> Option<KeyPair> {

@@ -1,14 +1,14 @@
 //! What is on a host in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{Failure, FakeHost};
+use super::{Around, Failure, FakeHost};
 use crate::proto::agent::file::Kind;
 use crate::proto::agent::service_request::Action;
 use crate::proto::agent::{
@@ -17,9 +17,10 @@ use crate::proto::agent::{
 };
 
 /// Where unit files lie.
-const UNITS: &str = "/etc/systemd/system";
+pub(super) const UNITS: &str = "/etc/systemd/system";
 
 /// Everything.
+#[derive(Clone)]
 pub(super) struct State {
     pub(super) machine: String,
     pub(super) files: BTreeMap<String, Entry>,
@@ -44,6 +45,7 @@ pub(super) struct State {
     pub(super) is_silent: bool,
     pub(super) delay: Duration,
     pub(super) connection: CancellationToken,
+    pub(super) around: Option<Weak<dyn Around>>,
 }
 
 /// What a service says to whoever connects.
@@ -63,8 +65,15 @@ pub(super) struct Unit {
     pub(super) is_active: bool,
     pub(super) is_enabled: bool,
     /// The unit file as it was when it was started.
-    read: Vec<u8>,
+    pub(super) read: Vec<u8>,
     starts: u32,
+}
+
+impl Unit {
+    /// 0: none.
+    pub(super) fn process(&self) -> u32 {
+        if self.is_active { 1000 + self.starts } else { 0 }
+    }
 }
 
 impl State {
@@ -87,6 +96,7 @@ impl State {
             is_silent: false,
             delay: Duration::ZERO,
             connection: CancellationToken::new(),
+            around: None,
         }
     }
 
@@ -180,6 +190,20 @@ impl State {
         version.files != before
     }
 
+    /// Whether another version was current.
+    pub(super) fn switch(&mut self, project: String, version: String) -> bool {
+        let project = self.projects.entry(project).or_default();
+        std::mem::replace(&mut project.current, version) != project.current
+    }
+
+    /// Whether the version was there.
+    pub(super) fn uninstall(&mut self, project: String, version: &str) -> bool {
+        let project = self.projects.entry(project).or_default();
+        let before = project.versions.len();
+        project.versions.retain(|it| it.name != version);
+        project.versions.len() < before
+    }
+
     pub(super) fn unit(&self, name: &str) -> agent::Unit {
         let text = self.files.get(&format!("{UNITS}/{name}"));
         let unit = self.units.get(name).cloned().unwrap_or_default();
@@ -190,7 +214,7 @@ impl State {
             active: word(unit.is_active, "active", "inactive"),
             sub: word(unit.is_active, "running", "dead"),
             enabled: word(unit.is_enabled, "enabled", "disabled"),
-            process: if unit.is_active { 1000 + unit.starts } else { 0 },
+            process: unit.process(),
             restarts: 0,
             stale: unit.is_active && text.is_some_and(|it| it.content != unit.read),
         }
