@@ -8,6 +8,9 @@ mod ill;
 mod imported;
 mod model;
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test has a clock of its own")]
+mod sweep;
+#[cfg(test)]
 mod tests;
 mod wish;
 

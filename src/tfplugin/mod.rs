@@ -5,7 +5,7 @@
 pub mod api;
 pub mod diagnostics;
 pub mod docs;
-mod gate;
+pub(crate) mod gate;
 pub mod isolate;
 mod log;
 pub mod model;

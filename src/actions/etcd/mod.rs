@@ -6,6 +6,9 @@
 mod access;
 mod certify;
 mod cut;
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a member knows since when it runs")]
+pub(crate) mod fake;
 mod health;
 mod leaving;
 mod look;

@@ -60,7 +60,7 @@ impl Credentials {
 }
 
 /// The one that this program has.
-fn backend() -> CryptoProvider {
+pub(super) fn backend() -> CryptoProvider {
     #[cfg(feature = "provider")]
     return rustls::crypto::aws_lc_rs::default_provider();
     #[cfg(not(feature = "provider"))]

@@ -4,6 +4,8 @@
 //! tells ([`CallError::is_refusal`]).
 
 mod channel;
+#[cfg(test)]
+pub(crate) mod fake;
 #[cfg(feature = "provider")]
 mod health;
 #[cfg(feature = "provider")]

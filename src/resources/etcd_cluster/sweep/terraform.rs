@@ -1,0 +1,172 @@
+//! What an engine does around a resource, in few lines: it refreshes, plans, applies, and stores what it is given.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::actions::etcd::fake::Machines;
+use crate::host::Hosts;
+use crate::resources::etcd_cluster::EtcdCluster;
+use crate::resources::provider::Client;
+use crate::resources::provider::tests::{USUAL, client};
+use crate::tfplugin::api::{AnyResource, Context, ImportKey, Saved, Written, erase_resource};
+use crate::tfplugin::diagnostics::{Diagnostics, Severity};
+use crate::tfplugin::value::Datum;
+use crate::tfplugin::wire::notation::datum;
+use crate::tfplugin::{gate, plan};
+
+/// For one operation, by the clock of the test.
+const LIMIT: Duration = Duration::from_mins(40);
+
+/// Versions of etcd that can be had.
+const VERSIONS: [&str; 4] = ["3.5.33", "3.6.14", "3.6.16", "3.7.1"];
+
+/// An engine with its state, which a crash does not touch.
+#[derive(Clone)]
+pub(super) struct Terraform {
+    resource: Arc<dyn AnyResource<Client>>,
+    pub(super) stored: Option<Saved>,
+}
+
+/// The errors of an operation. None: it went well.
+pub(super) type Outcome = Result<(), String>;
+
+impl Terraform {
+    pub(super) fn new() -> Self {
+        Self { resource: erase_resource(EtcdCluster), stored: None }
+    }
+
+    fn config(&self, config: &Json) -> Datum {
+        datum(config, self.resource.schema().ty())
+    }
+
+    /// A process of its own, that knows no connection yet.
+    fn client(machines: &Machines) -> Client {
+        let digest = |version: &&str| {
+            (format!("etcd-v{version}-linux-amd64.tar.gz"), Json::from("a".repeat(64)))
+        };
+        let checksums: serde_json::Map<_, _> = VERSIONS.iter().map(digest).collect();
+        let mut client = client(json!({"artifacts": {"checksums": checksums}}), USUAL);
+        client.hosts = Arc::new(pool(machines.fakes()));
+        client
+    }
+
+    /// `terraform apply`; without a configuration `terraform destroy`.
+    pub(super) async fn apply(&mut self, machines: &Machines, config: Option<&Json>) -> Outcome {
+        let done = self.applied(machines, config);
+        timeout(LIMIT * 2, done).await.unwrap_or_else(|_| Err("it hangs".to_owned()))
+    }
+
+    async fn applied(&mut self, machines: &Machines, config: Option<&Json>) -> Outcome {
+        let client = Self::client(machines);
+        self.refresh(&client).await?;
+        let Some(config) = config else { return self.destroy(&client).await };
+        let config = self.config(config);
+        let planned = self.plan(&client, &config).await?;
+        let context = context();
+        let Some(prior) = self.stored.clone() else {
+            let made = self.resource.create(&client, &config, &planned, &context).await;
+            let done = outcome(&made.diags);
+            // With both, Terraform marks the cluster as tainted, and destroys it next time.
+            assert!(done.is_ok() || made.saved.is_none(), "tainted: {done:?}");
+            return self.store(&planned, made, done);
+        };
+        if prior.state == planned.state {
+            return Ok(());
+        }
+        let made = self.resource.update(&client, &config, &prior.state, &planned, &context).await;
+        let done = outcome(&made.diags);
+        assert!(made.saved.is_some(), "an update loses the state: {done:?}");
+        self.store(&planned, made, done)
+    }
+
+    fn store(&mut self, planned: &Saved, made: Written, done: Outcome) -> Outcome {
+        if let (Ok(()), Some(saved)) = (&done, &made.saved) {
+            let breaches = gate::outcome_breaks(&planned.state, &saved.state);
+            assert!(breaches.is_empty(), "{}", told(&gate::explain(&breaches)));
+        }
+        self.stored = made.saved;
+        done
+    }
+
+    async fn refresh(&mut self, client: &Client) -> Outcome {
+        let Some(stored) = &self.stored else { return Ok(()) };
+        let seen = self.resource.read(client, stored, &context()).await;
+        assert!(seen.saved.is_some(), "a read takes the cluster for gone");
+        self.stored = seen.saved;
+        outcome(&seen.diags)
+    }
+
+    async fn plan(&self, client: &Client, config: &Datum) -> Result<Saved, String> {
+        let attributes = &self.resource.schema().attributes;
+        let before = self.stored.as_ref();
+        let prior = before.map_or(Datum::Null, |it| it.state.clone());
+        let proposed = plan::propose(attributes, config, &prior);
+        let mut diags = plan::check(attributes, config);
+        diags.extend(self.resource.validate(config));
+        if before.is_some() {
+            diags.extend(plan::refusals(&plan::changes(attributes, &prior, &proposed)));
+        }
+        outcome(&diags)?;
+        let made = self.resource.plan(client, config, before, &proposed, &context()).await;
+        outcome(&made.diags)?;
+        let breaches = gate::plan_breaks(attributes, config, &prior, &made.saved.state);
+        assert!(breaches.is_empty(), "{}", told(&gate::explain(&breaches)));
+        let identity = before.map_or(Datum::Null, |it| it.identity.clone());
+        Ok(Saved { identity, ..made.saved })
+    }
+
+    async fn destroy(&mut self, client: &Client) -> Outcome {
+        let Some(stored) = &self.stored else { return Ok(()) };
+        let made = self.resource.delete(client, stored, &context()).await;
+        let done = outcome(&made.diags);
+        assert!(done.is_err() || made.saved.is_none(), "a destroy without an error leaves it");
+        self.stored = made.saved;
+        done
+    }
+
+    /// `terraform import`.
+    pub(super) async fn import(&mut self, machines: &Machines, id: &str) -> Outcome {
+        let client = Self::client(machines);
+        let key = ImportKey::Id(id.to_owned());
+        let made = self.resource.import(&client, key, &context()).await;
+        self.stored = made.saved;
+        outcome(&made.diags)?;
+        self.refresh(&client).await
+    }
+
+    /// `terraform plan`: whether it has nothing to do.
+    pub(super) async fn is_content(&mut self, machines: &Machines, config: Option<&Json>) -> bool {
+        let client = Self::client(machines);
+        if let Err(why) = self.refresh(&client).await {
+            panic!("{why}");
+        }
+        let Some(config) = config else { return self.stored.is_none() };
+        let planned = self.plan(&client, &self.config(config)).await;
+        let planned = planned.unwrap_or_else(|why| panic!("{why}"));
+        self.stored.as_ref().is_some_and(|it| it.state == planned.state)
+    }
+}
+
+fn pool(fakes: HashMap<String, crate::host::fake::FakeHost>) -> Hosts {
+    Hosts::with_fakes("anna@desk, process 1".to_owned(), fakes)
+}
+
+/// The clock of a test runs ahead of that of the machine.
+fn context() -> Context {
+    let ahead = Instant::now().into_std().saturating_duration_since(std::time::Instant::now());
+    Context::new(CancellationToken::new(), ahead + LIMIT)
+}
+
+fn outcome(diags: &Diagnostics) -> Outcome {
+    if diags.has_errors() { Err(told(diags)) } else { Ok(()) }
+}
+
+fn told(diags: &Diagnostics) -> String {
+    let errors = diags.iter().filter(|it| it.severity() == Severity::Error);
+    errors.map(|it| format!("{}: {}", it.summary(), it.detail())).collect::<Vec<_>>().join("\n")
+}
