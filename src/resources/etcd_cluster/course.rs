@@ -199,8 +199,11 @@ pub(super) async fn reach(
     let new = new.cloned().collect();
     let mut announced = wanted.private.announced.clone();
     if prior.is_none() {
-        // What a creation left that was never of use to anybody.
-        announced.add(Kind::MoveAside, members(&wanted.planned).map(|(key, _)| key.as_str()));
+        // What a creation left that was never of use to anybody. A member that was never started, when the others have found
+        // each other already, joins anew: nobody can tell whether it had data that is lost.
+        for kind in [Kind::MoveAside, Kind::Remove] {
+            announced.add(kind, members(&wanted.planned).map(|(key, _)| key.as_str()));
+        }
     }
     Ok(go(client, ready, announced, &new, false, context).await)
 }

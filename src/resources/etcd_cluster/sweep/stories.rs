@@ -24,6 +24,11 @@ async fn a_first_member_comes_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn three_members_come_up() {
+    Story::new(&[], plain("a1 b2 c3")).sweep().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_member_becomes_three() {
     changes("a1", "a1 b2 c3").await;
 }
