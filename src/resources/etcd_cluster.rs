@@ -47,7 +47,7 @@ pub(super) struct EtcdCluster;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Kept {
     announced: Announced,
-    /// The keys that hosts have shown, where none was given.
+    /// The keys that hosts have shown, where none was given, by where they are.
     pins: BTreeMap<String, String>,
     /// What ran on each member when it was last seen.
     last: BTreeMap<String, Last>,
@@ -148,7 +148,7 @@ impl Resource for EtcdCluster {
         let id = Value::Known(reached.id.clone());
         let mut state = EtcdClusterModel { id, ..wanted.planned };
         reached.tell(&mut state);
-        let private = reached.kept(wanted.private, &state);
+        let private = reached.kept(wanted.private, &[&state]);
         Created::Made(Applied { state, private, diags: reached.warnings })
     }
 
@@ -156,7 +156,7 @@ impl Resource for EtcdCluster {
         let Object { mut state, mut private, .. } = object;
         let present = |state, private, diags| Read::Present(Applied { state, private, diags });
         let ready = ready(client, &state, None, &private, known(&state.id).as_str());
-        let Ready { setup, sites, targets } = match ready {
+        let Ready { setup, sites, targets, places } = match ready {
             Ok(ready) => ready,
             Err(Gap::Unknown(unknown)) => return present(state, private, unknown.warning().into()),
             Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
@@ -165,7 +165,7 @@ impl Resource for EtcdCluster {
         let ((looks, silent), health) =
             tokio::join!(look_at_all(&fleet, &sites, &setup), ask_health(&fleet, &sites, &setup));
         let corrupt = ask_corrupt(&fleet, &sites, &setup, &looks, &health).await;
-        remember(&mut private, &state, &looks, &corrupt);
+        remember(&mut private, &state, (&looks, &places), &corrupt);
         let (mut drifts, lost) = ill::told(&private.ill, members(&state).count());
         drifts.extend(drift(&setup, &sites, &looks));
         state.drift = Value::Known(drifts);
@@ -207,7 +207,7 @@ impl Resource for EtcdCluster {
         let Some(stopped) = &reached.stopped else {
             let mut state = wanted.planned.clone();
             reached.tell(&mut state);
-            let private = reached.kept(wanted.private, &state);
+            let private = reached.kept(wanted.private, &[&state]);
             return Applied { state, private, diags: reached.warnings };
         };
         let saved = "What was reached is in the state.";
@@ -223,7 +223,7 @@ impl Resource for EtcdCluster {
         if is_recorded {
             let mut state = wanted.planned.clone();
             reached.tell(&mut state);
-            let private = reached.kept(wanted.private, &state);
+            let private = reached.kept(wanted.private, &[&state]);
             record_only(client, &state, &private, &id).await;
             return Applied { state, private, diags };
         }
@@ -231,7 +231,7 @@ impl Resource for EtcdCluster {
         let mut state = with_recorded(&wanted.planned, before);
         joined(&mut state, &wanted.planned, reached.observed.as_ref());
         complete(&mut state);
-        let private = reached.kept(private, &state);
+        let private = reached.kept(private, &[&state, &wanted.planned]);
         Applied { state, private, diags }
     }
 

@@ -18,7 +18,7 @@ use crate::domain::etcd::{ClusterId, Host, MemberId, Observed, Refusal, Settings
 use crate::engine::record::Claim;
 use crate::engine::{Announced, Fleet, Stopped, converge};
 use crate::host::Target;
-use crate::resources::host::target;
+use crate::resources::host::{HostModel, target};
 use crate::resources::programs::programs;
 use crate::resources::provider::{Client, Gap};
 use crate::resources::run;
@@ -35,6 +35,16 @@ pub(super) struct Ready {
     pub(super) setup: Setup,
     pub(super) sites: BTreeMap<String, Site>,
     pub(super) targets: BTreeMap<String, Target>,
+    pub(super) places: Places,
+}
+
+/// Where the hosts are, by their keys in the fleet: a host key is good for whoever answers there, not for whatever a member
+/// of that name will run on later.
+pub(super) type Places = BTreeMap<String, String>;
+
+fn place_of(host: &HostModel) -> String {
+    let address = known(&host.address);
+    host.port.known().map_or(address.clone(), |port| format!("{address} {port}"))
 }
 
 /// The end of a run.
@@ -44,6 +54,8 @@ pub(super) struct Reached {
     pub(super) observed: Option<Observed>,
     pub(super) stopped: Option<Stopped>,
     looks: BTreeMap<String, Look>,
+    places: Places,
+    /// By their places.
     pins: BTreeMap<String, String>,
     pub(super) warnings: Diagnostics,
 }
@@ -60,10 +72,20 @@ impl Reached {
         complete(state);
     }
 
-    pub(super) fn kept(&self, mut private: Kept, state: &EtcdClusterModel) -> Kept {
+    /// What is known of the members of these states, the first of which is the present one, and of no others.
+    pub(super) fn kept(&self, mut private: Kept, states: &[&EtcdClusterModel]) -> Kept {
         private.pins.extend(self.pins.clone());
         let corrupt = ill::corrupt(self.observed.as_ref());
-        remember(&mut private, state, &self.looks, &corrupt);
+        if let Some(state) = states.first() {
+            remember(&mut private, state, (&self.looks, &self.places), &corrupt);
+        }
+        let all = || states.iter().flat_map(|it| members(it));
+        let hosts = all().filter_map(|(_, it)| it.host.known());
+        let places: BTreeSet<_> = hosts.map(place_of).collect();
+        private.pins.retain(|it, _| places.contains(it));
+        private.last.retain(|it, _| {
+            all().any(|(key, _)| key == it || name(key).is_some_and(|key| former_key(&key) == *it))
+        });
         private
     }
 }
@@ -91,15 +113,15 @@ impl Reached {
 pub(super) fn remember(
     private: &mut Kept,
     state: &EtcdClusterModel,
-    looks: &BTreeMap<String, Look>,
+    (looks, places): (&BTreeMap<String, Look>, &Places),
     corrupt: &BTreeSet<MemberId>,
 ) {
     let is_member = |key: &str| members(state).any(|(it, _)| it == key);
     private.ill = ill::found(&private.ill, looks, corrupt, is_member);
     for (key, look) in looks {
-        if let Some(host_key) = look.host_key() {
+        if let (Some(host_key), Some(place)) = (look.host_key(), places.get(key)) {
             // As an apply does; this is how an import comes to them.
-            private.pins.entry(key.clone()).or_insert_with(|| host_key.to_owned());
+            private.pins.entry(place.clone()).or_insert_with(|| host_key.to_owned());
         }
         if let Some(Settings { version, address, is_current }) = look.running() {
             let last = Last { version: version.to_string(), address, is_current };
@@ -124,11 +146,12 @@ pub(super) fn ready(
     let desired =
         desired.map_err(|faults| faults.into_iter().next().map_or_else(unknown, Gap::Fault))?;
     let (mut sites, mut targets) = (BTreeMap::new(), BTreeMap::<String, Target>::new());
+    let mut places = Places::new();
     for model in [Some(wanted), prior].into_iter().flatten() {
         for (key, member) in members(model) {
             let (Some(host), Some(name)) = (member.host.known(), name(key)) else { continue };
             let at = Path::root("members").key(key).attribute("host");
-            let pin = private.pins.get(key).map(String::as_str);
+            let pin = private.pins.get(&place_of(host)).map(String::as_str);
             let way = target(host, key, &at, client, pin)?;
             // What leads to a host that is wanted needs no second way.
             if targets.values().any(|it| it.is_same_place(&way)) {
@@ -145,6 +168,7 @@ pub(super) fn ready(
                 let fault = Diagnostic::error("The root of a host cannot be used", &err);
                 Gap::Fault(fault.at(at.attribute("root")))
             })?;
+            places.insert(fleet_key.clone(), place_of(host));
             sites.insert(fleet_key.clone(), site);
             targets.insert(fleet_key, way);
         }
@@ -181,7 +205,7 @@ pub(super) fn ready(
             Gap::Fault(fault.at(Path::root("certificates")))
         })?;
     }
-    Ok(Ready { setup, sites, targets })
+    Ok(Ready { setup, sites, targets, places })
 }
 
 pub(super) async fn reach(
@@ -216,7 +240,7 @@ pub(super) async fn go(
     leaves: bool,
     context: &Context,
 ) -> Reached {
-    let Ready { setup, sites, targets } = ready;
+    let Ready { setup, sites, targets, places } = ready;
     let patience = targets.values().map(Target::boot_wait).max().unwrap_or_default();
     let run = run(context, announced);
     let by = run.by.min(soon(patience));
@@ -227,11 +251,13 @@ pub(super) async fn go(
             observed: None,
             stopped: Some(stopped),
             looks: BTreeMap::new(),
+            places,
             pins: BTreeMap::new(),
             warnings: Diagnostics::new(),
         };
     }
-    let pins = fleet.host_keys();
+    let pins = fleet.host_keys().into_iter();
+    let pins = pins.filter_map(|(key, it)| Some((places.get(&key)?.clone(), it))).collect();
     let desired = setup.desired.clone();
     let mut world = World::new(&mut fleet, setup, sites, leaves);
     let converged = converge(&mut world, &run).await;
@@ -247,6 +273,7 @@ pub(super) async fn go(
         observed: converged.observed,
         stopped: converged.stopped,
         looks,
+        places,
         pins,
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{HOSTS, Story, wish};
+use crate::host::fake::FakeHost;
 
 const UNIT: &str = "etcd-prod.service";
 
@@ -39,8 +40,36 @@ async fn three_members_become_five() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn five_members_become_three() {
+    changes("a1 b2 c3 d4 e5", "b2 c3 e5").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_members_become_one() {
+    changes("a1 b2 c3", "b2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_machine_takes_a_place() {
+    changes("a1 b2 c3", "a1 b2 c4").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_machine_is_replaced_under_another_name() {
+    changes("a1 b2 c3", "b2 c3 d4").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_address_changes() {
     changes("a1 b2 c3", "a1@9 b2 c3").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuilt_machine_joins_anew() {
+    let mut last = plain("a1 b2 c3");
+    last["members"]["c"]["host"]["host_key"] = FakeHost::new("new").host_key().into();
+    let event = |it: &super::Machines| it.host(HOSTS[2]).rebuild("new");
+    Story { event, ..Story::new(&[plain("a1 b2 c3")], last) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,6 +92,18 @@ async fn a_minor_is_installed() {
 async fn a_member_that_is_down_is_started() {
     let event = |it: &super::Machines| it.host(HOSTS[0]).crash(UNIT);
     Story { event, ..Story::new(&[plain("a1 b2 c3")], plain("a1 b2 c3")) }.sweep().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_of_a_lost_host_leaves() {
+    let event = |it: &super::Machines| it.host(HOSTS[2]).set_silent(true);
+    Story { event, ..Story::new(&[plain("a1 b2 c3")], plain("a1 b2")) }.sweep().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_host_is_replaced() {
+    let event = |it: &super::Machines| it.host(HOSTS[0]).set_silent(true);
+    Story { event, ..Story::new(&[plain("a1 b2 c3")], plain("b2 c3 d4")) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
