@@ -105,6 +105,11 @@ impl Look {
             found.push(format!("{name}: {unit} was edited"));
         } else if self.facts.unit.is_down() {
             found.push(format!("{name}: {unit} does not run"));
+        } else if self.facts.running.is_some_and(|it| !it.is_current) {
+            found.push(format!("{name}: {unit} runs with earlier settings"));
+        }
+        if !matches!(self.facts.owner, Owner::Ours { is_current: true }) {
+            found.push(format!("{name}: its record is not up to date"));
         }
         found
     }

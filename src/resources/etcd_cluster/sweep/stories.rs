@@ -50,6 +50,11 @@ async fn three_members_become_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_is_renamed() {
+    changes("a1 b2 c3", "a1 b2 d3").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_machine_takes_a_place() {
     changes("a1 b2 c3", "a1 b2 c4").await;
 }
