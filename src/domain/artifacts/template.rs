@@ -74,7 +74,7 @@ impl FromStr for Template {
         let rest = ["https://", "http://"].iter().find_map(|it| text.strip_prefix(it));
         let rest = rest.ok_or(TemplateError::Scheme)?;
         let (server, path) = rest.split_once('/').unwrap_or((rest, ""));
-        if server.is_empty() || server.starts_with(':') {
+        if server.is_empty() || server.starts_with(':') || server.contains('?') {
             return Err(TemplateError::Server);
         }
         if server.contains('@') {
@@ -174,6 +174,7 @@ mod tests {
         check("https://a/{name", TemplateError::Brace);
         check("https://a/name}", TemplateError::Brace);
         check("https://a/{na{name}", TemplateError::Brace);
+        check("https://?/a", TemplateError::Server);
         check("https://a", TemplateError::File);
         check("https://a/{version}/", TemplateError::File);
         check("https://a/x/..", TemplateError::File);
