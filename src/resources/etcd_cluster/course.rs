@@ -83,9 +83,10 @@ impl Reached {
         let hosts = all().filter_map(|(_, it)| it.host.known());
         let places: BTreeSet<_> = hosts.map(place_of).collect();
         private.pins.retain(|it, _| places.contains(it));
-        private.last.retain(|it, _| {
-            all().any(|(key, _)| key == it || name(key).is_some_and(|key| former_key(&key) == *it))
-        });
+        // A host that a member had is of interest until the run has come to its end.
+        let is_over = self.stopped.is_none();
+        let had = |key: &str, it: &str| name(key).is_some_and(|key| former_key(&key) == it);
+        private.last.retain(|it, _| all().any(|(key, _)| key == it || !is_over && had(key, it)));
         private
     }
 }
