@@ -3,12 +3,16 @@
 pub mod balancer;
 pub mod dns;
 pub mod etcd;
+mod hosts;
 mod identity;
+mod own;
 mod ownership;
 pub mod programs;
 mod services;
 
+pub use self::hosts::{former_key, is_former, seen, silent};
 pub use self::identity::random_id;
+pub use self::own::Own;
 pub use self::ownership::{
     Marker, Owner, Unrecorded, begun_before, record_name, recorded, write_record,
 };

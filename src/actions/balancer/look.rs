@@ -10,7 +10,7 @@ use crate::actions::{
     Marker, Owner as Recorded, Running as Service, record_name, stamp, stamp_path,
 };
 use crate::domain::balancer::{BACK, Backend, Facts, Keepalived, Lies, PROBE, Process, Running};
-use crate::domain::host::{MachineId, Owner};
+use crate::domain::host::MachineId;
 use crate::host::messages::{self, FactsReply, FactsRequest, file};
 use crate::host::{File, Host, HostError};
 use crate::remote::haproxy::{Status, status};
@@ -103,7 +103,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
         files: paths.iter().map(|it| it.clone().into()).collect(),
         ..FactsRequest::default()
     };
-    let name = record_name(&setup.claim);
+    let name = record_name(&setup.own.claim);
     let (facts, records) =
         tokio::try_join!(host.facts(request), async { host.records(&[&name]).await })?;
     let incomplete = |reason: String| HostError::Failed {
@@ -141,7 +141,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     if let Process::Running(running) = &mut proxy {
         running.is_cramped = room(host, site).await? < setup.desired.open_files();
     }
-    let recorded = Recorded::of(&records, &setup.claim);
+    let recorded = Recorded::of(&records, &setup.own.claim);
     let own = [files.proxy()].into_iter().chain(site.unit_paths());
     let foreign = own.into_iter().find(|it| is_there(it));
     let has_programs = site.place.is_local
@@ -149,7 +149,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     Ok(Look {
         facts: Facts {
             machine: MachineId(facts.machine_id.clone()),
-            owner: owner(&recorded, setup),
+            owner: setup.own.owner(&recorded),
             foreign: foreign.filter(|_| recorded == Recorded::Nobody),
             has_programs,
             has_network: setup.desired.virtual_ip.is_none() || wanted.vrrp.is_some(),
@@ -162,7 +162,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
                 facts.addresses.iter().any(|it| it.address == own)
             }),
         },
-        marker: Marker::of(&records, &setup.claim),
+        marker: Marker::of(&records, &setup.own.claim),
         edited: edited(&wanted, &all),
         wanted,
         architecture: facts.architecture.clone(),
@@ -248,15 +248,5 @@ fn keepalived(facts: &FactsReply, site: &Site, wanted: &Wanted) -> Keepalived {
         (_, true) => Keepalived::Running { is_current: found.is_current },
         (true, false) => Keepalived::Stopped,
         (false, false) => Keepalived::Absent,
-    }
-}
-
-fn owner(recorded: &Recorded, setup: &Setup) -> Owner {
-    match recorded {
-        Recorded::Nobody => Owner::Nobody,
-        Recorded::OursUnfinished(_) => Owner::Unfinished,
-        Recorded::Ours(record) => Owner::Ours { is_current: record.applied == setup.applied },
-        Recorded::Other(other) => Owner::Foreign(other.clone()),
-        Recorded::Newer(format) => Owner::Newer(*format),
     }
 }

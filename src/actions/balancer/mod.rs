@@ -16,33 +16,24 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use self::look::Look;
-pub use self::perform::update_record;
 pub use self::setup::Setup;
 pub use self::site::Site;
 pub use self::status::{NodeReport, Report, status};
-use crate::actions::begun_before;
+use crate::actions::{is_former, seen, silent};
 use crate::domain::Next;
 use crate::domain::balancer::{Node, Observed, Process, Refusal, Step, leave, next};
 use crate::domain::name::Name;
-use crate::engine::{Answers, Fleet, World, chain};
+use crate::engine::{Fleet, World};
 use crate::host::HostError;
 
 /// What this resource is called in records.
 pub const KIND: &str = "load_balancer";
-
-/// Before the keys of hosts that are not wanted any more. No key of a node has it.
-const FORMER: &str = "former/";
 
 /// A process that has not answered for so long hangs.
 const STUCK: Duration = Duration::from_secs(15);
 
 /// Backends have so long to show that they are healthy: an outage behind a balancer must not block its own repair.
 const EARLY: Duration = Duration::from_secs(30);
-
-/// The key in the fleet of a host that a node had.
-pub fn former_key(key: &Name) -> String {
-    format!("{FORMER}{key}")
-}
 
 /// The world of one run.
 #[derive(Debug)]
@@ -90,7 +81,7 @@ impl<'a> Balancer<'a> {
 
     /// The id that the balancer has, or gets: that of a creation that stopped midway is kept.
     pub fn id(&self) -> &str {
-        &self.setup.id
+        &self.setup.own.id
     }
 
     /// Nodes whose proxy serves and finds no backend healthy.
@@ -104,14 +95,7 @@ impl<'a> Balancer<'a> {
 
     async fn look(&mut self) {
         self.look_once().await;
-        if self.setup.claim.id.is_none()
-            && let Some(id) = begun_before(self.looks.values().filter_map(|it| it.marker.as_ref()))
-            && id != self.setup.id
-        {
-            let id = id.to_owned();
-            self.setup.claim.given = Some(id.clone());
-            self.setup.id = id;
-            // What is complete under this id is ours now.
+        if self.setup.own.goes_on(self.looks.values().filter_map(|it| it.marker.as_ref())) {
             self.look_once().await;
         }
         self.judge_silence();
@@ -148,7 +132,7 @@ impl<'a> Balancer<'a> {
         };
         let (mut nodes, mut former) = (BTreeMap::new(), BTreeMap::new());
         for (key, site) in &self.sites {
-            let map = if key.starts_with(FORMER) { &mut former } else { &mut nodes };
+            let map = if is_former(key) { &mut former } else { &mut nodes };
             map.insert(site.key.clone(), node(key));
         }
         Observed {
@@ -191,21 +175,6 @@ pub async fn look_at_all(
     setup: &Setup,
 ) -> (BTreeMap<String, Look>, BTreeMap<String, String>) {
     let answers = fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await;
-    let silent = answers.iter().filter_map(|(key, it)| {
-        let error = it.as_ref().err()?;
-        Some((key.clone(), chain(error)))
-    });
-    let silent = silent.collect();
+    let silent = silent(&answers);
     (seen(answers), silent)
-}
-
-fn seen(answers: Answers<Look>) -> BTreeMap<String, Look> {
-    let look = |(key, answer): (String, Result<Look, HostError>)| match answer {
-        Ok(look) => Some((key, look)),
-        Err(error) => {
-            tracing::warn!(host = key, error = %chain(&error), "the host is not seen");
-            None
-        }
-    };
-    answers.into_iter().filter_map(look).collect()
 }

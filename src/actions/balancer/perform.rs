@@ -7,17 +7,15 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
+use super::Balancer;
 use super::look::{Look, ask};
-use super::setup::Setup;
 use super::site::Site;
-use super::{Balancer, former_key};
 use crate::actions::{
-    Act, Owner, record_name, remove_service, run_service, stamp, stamp_path, write_record,
+    Act, former_key, record_name, remove_service, run_service, stamp, stamp_path, write_record,
 };
 use crate::domain::balancer::{BACK, Desired, Lies, PROBE, Process, Step, server};
 use crate::domain::name::Name;
 use crate::engine::gravest;
-use crate::engine::record::Record;
 use crate::host::messages::run_reply::End;
 use crate::host::messages::run_request::Program;
 use crate::host::messages::service_request::Action;
@@ -165,14 +163,14 @@ impl Balancer<'_> {
     }
 
     async fn record(&mut self, hosts: &[Name], is_complete: bool) -> Result<(), HostError> {
-        let (claim, record) = (&self.setup.claim, self.setup.record(is_complete));
+        let (claim, record) = (&self.setup.own.claim, self.setup.own.record(is_complete));
         let written = async |_, host: Locked| write_record(&host, claim, &record).await;
         gravest(self.fleet.some(&keys(hosts), written).await).map(drop)
     }
 
     /// The record goes last: until then the next run knows whose this is.
     async fn clean(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
-        let (sites, claim) = (&self.sites, &self.setup.claim);
+        let (sites, claim) = (&self.sites, &self.setup.own.claim);
         let done = self.fleet.some(keys, async |key, host| {
             let site = &sites[&key];
             remove_service(&host, &site.keepalived_unit()).await?;
@@ -367,18 +365,4 @@ async fn place_probe(it: &At, hosts: &crate::host::Hosts) -> Result<(), HostErro
     }
     let (path, mode) = (PROBE.to_owned(), 0o755);
     it.host.put(File { path, content, mode, ..File::default() }).await.map(drop)
-}
-
-/// Brings the record of a host that is ours up to date, if it has one that is complete.
-///
-/// # Errors
-/// As the calls that it is made of.
-pub async fn update_record(host: &Locked, setup: &Setup) -> Result<(), HostError> {
-    let records = host.records(&[&record_name(&setup.claim)]).await?;
-    let Owner::Ours(found) = Owner::of(&records, &setup.claim) else { return Ok(()) };
-    if found.applied == setup.applied {
-        return Ok(());
-    }
-    let record = Record { consumers: found.consumers, ..setup.record(true) };
-    write_record(host, &setup.claim, &record).await
 }

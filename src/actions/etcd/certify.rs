@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::look::now;
 use super::setup::Setup;
 use super::site::{Site, USER};
-use super::{EtcdCluster, FORMER, Look};
+use super::{EtcdCluster, Look};
+use crate::actions::is_former;
 use crate::domain::Next;
 use crate::domain::pki::{self, Desired, Leaf, Profile, Step, Usage, Wish};
 use crate::engine::gravest;
@@ -24,7 +25,7 @@ pub(super) fn desired(
     sites: &BTreeMap<String, Site>,
     looks: &BTreeMap<String, Look>,
 ) -> Result<Desired, String> {
-    let wanted = sites.iter().filter(|(key, _)| !key.starts_with(FORMER));
+    let wanted = sites.iter().filter(|(key, _)| !is_former(key));
     let wish = |(key, site): (&String, &Site)| {
         let runs = looks.get(key).and_then(Look::listens);
         let leaves = setup.leaves(site, runs).map_err(|it| it.to_string())?;
@@ -177,7 +178,7 @@ impl EtcdCluster<'_> {
     /// The authority's certificate beside the leaves, where members look for it.
     async fn copy_certificates(&mut self) -> Result<(), HostError> {
         let (sites, looks) = (&self.sites, &self.looks);
-        let wanted = looks.keys().filter(|it| !it.starts_with(FORMER)).cloned().collect();
+        let wanted = looks.keys().filter(|it| !is_former(it)).cloned().collect();
         let put = self.fleet.some(&wanted, async |key, host| {
             let Some(pem) = looks[&key].authority() else { return Ok(()) };
             let path = sites[&key].certificate("ca");

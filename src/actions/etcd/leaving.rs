@@ -61,7 +61,7 @@ impl EtcdCluster<'_> {
         keys: &BTreeSet<String>,
         data: Data,
     ) -> Result<(), HostError> {
-        let (sites, looks, claim) = (&self.sites, &self.looks, &self.setup.claim);
+        let (sites, looks, claim) = (&self.sites, &self.looks, &self.setup.own.claim);
         let name = &self.setup.desired.name;
         let done = self.fleet.some(keys, async |key, host| {
             let site = &sites[&key];

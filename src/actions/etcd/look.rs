@@ -136,7 +136,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
         projects: vec!["etcd".to_owned()],
         ..FactsRequest::default()
     };
-    let names = [record_name(&setup.claim), Notes::name(&setup.claim)];
+    let names = [record_name(&setup.own.claim), Notes::name(&setup.own.claim)];
     let certificate = async |path: String| {
         let read = host.read(&path, 1 << 16).await?;
         let is_there = read.file.is_some_and(|it| it.kind() == file::Kind::Regular);
@@ -159,7 +159,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     if let Some(file) = facts.files.iter().find(|it| it.kind() == file::Kind::Unseen) {
         return Err(incomplete(format!("{}: {}", String::from_utf8_lossy(&file.path), file.error)));
     }
-    let Some(notes) = Notes::of(&records, &setup.claim) else {
+    let Some(notes) = Notes::of(&records, &setup.own.claim) else {
         return Err(incomplete("its notes about the member cannot be read".to_owned()));
     };
     let mut keys = facts.keys.iter().map(found_key);
@@ -179,11 +179,11 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     let has_data = facts.files[0].kind() != file::Kind::Absent;
     let runs = notes.started.as_ref().map(|it| it.address).filter(|_| !unit.is_down());
     let wishes = setup.leaves(site, runs).unwrap_or_default();
-    let recorded = Recorded::of(&records, &setup.claim);
+    let recorded = Recorded::of(&records, &setup.own.claim);
     let facts_of = Facts {
         machine: MachineId(facts.machine_id.clone()),
         memory: facts.memory.as_ref().map(|it| it.total),
-        owner: owner(&recorded, setup),
+        owner: setup.own.owner(&recorded),
         token: notes.token(),
         is_formed: notes.is_formed,
         data: has_data.then(|| notes.data()),
@@ -198,7 +198,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     Ok(Look {
         is_unit_edited: on_disk.is_none_or(|it| !it.is_wish(setup.desired.version)),
         is_newer: on_disk.is_some_and(|it| setup.desired.version < it.version),
-        marker: Marker::of(&records, &setup.claim),
+        marker: Marker::of(&records, &setup.own.claim),
         facts: facts_of,
         pki,
         notes,
@@ -227,16 +227,6 @@ fn state(unit: &messages::Unit) -> Unit {
         (_, "active" | "activating" | "reloading") => Unit::Starting,
         ("not-found" | "masked", _) => Unit::Absent,
         _ => Unit::Stopped,
-    }
-}
-
-fn owner(recorded: &Recorded, setup: &Setup) -> Owner {
-    match recorded {
-        Recorded::Nobody => Owner::Nobody,
-        Recorded::OursUnfinished(_) => Owner::Unfinished,
-        Recorded::Ours(record) => Owner::Ours { is_current: record.applied == setup.applied },
-        Recorded::Other(other) => Owner::Foreign(other.clone()),
-        Recorded::Newer(format) => Owner::Newer(*format),
     }
 }
 

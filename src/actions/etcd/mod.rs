@@ -31,30 +31,21 @@ pub use self::access::{Access, Issued, issue};
 pub use self::health::{ask_corrupt, ask_health, concerns};
 pub use self::look::Look;
 use self::members::Round;
-pub use self::perform::update_record;
 pub use self::setup::{Certificates, Setup};
 pub use self::site::Site;
 pub use self::status::{MemberReport, Report, Told, status};
-use crate::actions::begun_before;
+use crate::actions::{is_former, seen, silent};
 use crate::domain::Next;
 use crate::domain::etcd::{
     Former, Host, MemberId, Name, Observed, Refusal, Step, Unit, leave, next,
 };
 use crate::domain::pki;
-use crate::engine::{Answers, Fleet, World, chain};
+use crate::engine::{Fleet, World};
 use crate::host::HostError;
 use crate::remote::etcd::Credentials;
 
 /// What this resource is called in records.
 pub const KIND: &str = "etcd_cluster";
-
-/// Before the keys of hosts that are not wanted any more. No key of a member has it.
-const FORMER: &str = "former/";
-
-/// The key in the fleet of a host that a member had.
-pub fn former_key(name: &Name) -> String {
-    format!("{FORMER}{name}")
-}
 
 /// The world of one run.
 #[derive(Debug)]
@@ -100,19 +91,12 @@ impl<'a> EtcdCluster<'a> {
 
     /// The id that the cluster has, or gets: that of a creation that stopped midway is kept.
     pub fn id(&self) -> &str {
-        &self.setup.id
+        &self.setup.own.id
     }
 
     async fn look(&mut self) {
         self.look_once().await;
-        if self.setup.claim.id.is_none()
-            && let Some(id) = begun_before(self.looks.values().filter_map(|it| it.marker.as_ref()))
-            && id != self.setup.id
-        {
-            let id = id.to_owned();
-            self.setup.claim.given = Some(id.clone());
-            self.setup.id = id;
-            // What is complete under this id is ours now.
+        if self.setup.own.goes_on(self.looks.values().filter_map(|it| it.marker.as_ref())) {
             self.look_once().await;
         }
     }
@@ -137,7 +121,7 @@ impl<'a> EtcdCluster<'a> {
         };
         let (mut hosts, mut former) = (BTreeMap::new(), BTreeMap::new());
         for (key, site) in &self.sites {
-            if key.starts_with(FORMER) {
+            if is_former(key) {
                 let peer_url = site.peer_url.clone();
                 former.insert(site.name.clone(), Former { peer_url, host: look(key) });
             } else {
@@ -199,11 +183,7 @@ pub async fn look_at_all(
     setup: &Setup,
 ) -> (BTreeMap<String, Look>, BTreeMap<String, String>) {
     let answers = fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await;
-    let silent = answers.iter().filter_map(|(key, it)| {
-        let error = it.as_ref().err()?;
-        Some((key.clone(), chain(error)))
-    });
-    let silent = silent.collect();
+    let silent = silent(&answers);
     (seen(answers), silent)
 }
 
@@ -221,17 +201,6 @@ pub fn drift(
         found.extend(pki::drift(&desired, &certify::observed(sites, looks)));
     }
     found
-}
-
-fn seen(answers: Answers<Look>) -> BTreeMap<String, Look> {
-    let look = |(key, answer): (String, Result<Look, HostError>)| match answer {
-        Ok(look) => Some((key, look)),
-        Err(error) => {
-            tracing::warn!(host = key, error = %chain(&error), "the host is not seen");
-            None
-        }
-    };
-    answers.into_iter().filter_map(look).collect()
 }
 
 /// Whether a process is there that may answer.

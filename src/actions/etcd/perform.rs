@@ -2,16 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::EtcdCluster;
 use super::leaving::Data;
 use super::members::explain;
 use super::notes::{Notes, first_ids};
-use super::setup::Setup;
 use super::site::{Initial, Site, USER};
-use super::{EtcdCluster, former_key};
-use crate::actions::{Owner, record_name, write_record};
+use crate::actions::{former_key, write_record};
 use crate::domain::etcd::{MemberId, Name, PeerUrl, Step, Token, Version};
 use crate::engine::gravest;
-use crate::engine::record::Record;
 use crate::host::messages::service_request::Action;
 use crate::host::{HostError, Locked};
 use crate::remote::etcd::{AlarmType, Members};
@@ -105,7 +103,7 @@ impl EtcdCluster<'_> {
         keys: &BTreeSet<String>,
         edit: impl Fn(&Site, &mut Notes) + Sync,
     ) -> Result<(), HostError> {
-        let (sites, looks, claim) = (&self.sites, &self.looks, &self.setup.claim);
+        let (sites, looks, claim) = (&self.sites, &self.looks, &self.setup.own.claim);
         let done = self.fleet.some(keys, async |key, host| {
             let mut notes = looks.get(&key).map(|it| it.notes.clone()).unwrap_or_default();
             edit(&sites[&key], &mut notes);
@@ -143,7 +141,7 @@ impl EtcdCluster<'_> {
             HostError::Failed { host, call, reason }
         })?;
         self.note(keys, |_, it| it.token = Some(token.clone())).await?;
-        let (claim, record) = (&self.setup.claim, self.setup.record(false));
+        let (claim, record) = (&self.setup.own.claim, self.setup.own.record(false));
         let done = self.fleet.some(keys, async |_, host| write_record(&host, claim, &record).await);
         gravest(done.await).map(drop)
     }
@@ -351,28 +349,14 @@ impl EtcdCluster<'_> {
         self.note_voters(None, None).await?;
         let (looks, setup) = (&self.looks, &self.setup);
         let done = self.fleet.some(keys, async |key, host| {
-            let mut record = setup.record(true);
+            let mut record = setup.own.record(true);
             if let Some(look) = looks.get(&key) {
                 record.consumers.clone_from(&look.consumers);
             }
-            write_record(&host, &setup.claim, &record).await
+            write_record(&host, &setup.own.claim, &record).await
         });
         gravest(done.await).map(drop)
     }
-}
-
-/// Brings the record of a host that is ours up to date, if it has one that is complete.
-///
-/// # Errors
-/// As the calls that it is made of.
-pub async fn update_record(host: &Locked, setup: &Setup) -> Result<(), HostError> {
-    let records = host.records(&[&record_name(&setup.claim)]).await?;
-    let Owner::Ours(found) = Owner::of(&records, &setup.claim) else { return Ok(()) };
-    if found.applied == setup.applied {
-        return Ok(());
-    }
-    let record = Record { consumers: found.consumers, ..setup.record(true) };
-    write_record(host, &setup.claim, &record).await
 }
 
 async fn make_folders(host: &Locked, site: &Site) -> Result<(), HostError> {

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde_json::Map;
 use time::Duration;
 
 use super::site::Site;
+use crate::actions::Own;
 use crate::actions::programs::Programs;
 use crate::domain::etcd::{ClusterId, Desired, Settings};
 use crate::domain::pki::{self, Profile, ProfileError, Usage};
-use crate::engine::record::{Claim, Record};
 use crate::host::HostName;
 
 /// The wish, and what stands around it.
@@ -24,11 +23,7 @@ pub struct Setup {
     /// How certificates are made.
     pub certificates: Certificates,
     /// Whose hosts they are.
-    pub claim: Claim,
-    /// The id of the cluster.
-    pub id: String,
-    /// The configuration for the record.
-    pub applied: Map<String, serde_json::Value>,
+    pub own: Own,
     /// The cluster that the state knows.
     pub known: Option<ClusterId>,
     /// What ran on each member when it was last seen, by its key.
@@ -53,17 +48,6 @@ pub(super) const SERVER: &str = "server";
 pub(super) const PEER: &str = "peer";
 
 impl Setup {
-    pub(super) fn record(&self, complete: bool) -> Record {
-        Record {
-            kind: self.claim.kind.clone(),
-            name: self.claim.name.clone(),
-            id: self.id.clone(),
-            complete,
-            applied: self.applied.clone(),
-            consumers: std::collections::BTreeSet::new(),
-        }
-    }
-
     /// What a host is to have of certificates. `runs`: where its member listens until it is restarted, if that is not where
     /// it is to be: until then it is reached there.
     ///

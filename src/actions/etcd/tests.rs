@@ -8,6 +8,7 @@ use serde_json::Map;
 use tokio::time::Instant;
 
 use super::*;
+use crate::actions::Own;
 use crate::actions::programs::{By, Downloads, Programs};
 use crate::domain::artifacts::{Project, Source};
 use crate::domain::etcd::notation::want;
@@ -34,9 +35,7 @@ fn setup() -> Setup {
             ca_validity: time::Duration::days(3650),
             extra_sans: Vec::new(),
         },
-        claim,
-        id: "1".to_owned(),
-        applied: Map::new(),
+        own: Own { claim, id: "1".to_owned(), applied: Map::new() },
         known: None,
         last: BTreeMap::new(),
         programs: Arc::new(Programs {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use super::{EtcdCluster, FORMER};
+use super::EtcdCluster;
+use crate::actions::is_former;
 use crate::domain::etcd::{Name, PeerUrl};
 use crate::engine::{Fleet, gravest};
 use crate::host::messages::dialled::Outcome;
@@ -43,7 +44,7 @@ impl EtcdCluster<'_> {
     /// Of all first members to each other.
     pub(super) async fn prove_first_ways(&mut self) -> Result<(), HostError> {
         let port = self.setup.desired.ports.peer;
-        let wanted = || self.sites.iter().filter(|(key, _)| !key.starts_with(FORMER));
+        let wanted = || self.sites.iter().filter(|(key, _)| !is_former(key));
         let from = |(key, _): (&String, _)| {
             let others = wanted().filter(|(it, _)| *it != key);
             let ways = others.map(|(to, site)| Way {

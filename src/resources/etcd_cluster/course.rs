@@ -9,13 +9,11 @@ use tokio::time::{Instant, timeout};
 
 use super::model::{EtcdClusterModel, complete, has_same_settings, members, name};
 use super::{EtcdCluster, Kept, Last, certificates, ill, known, lock, wish};
-use crate::actions::etcd::{
-    EtcdCluster as World, KIND, Look, Setup, Site, former_key, update_record,
-};
+use crate::actions::etcd::{EtcdCluster as World, KIND, Look, Setup, Site};
+use crate::actions::{Own, former_key};
 use crate::domain::Kind;
 use crate::domain::artifacts::Project;
 use crate::domain::etcd::{ClusterId, Host, MemberId, Observed, Refusal, Settings, warnings};
-use crate::engine::record::Claim;
 use crate::engine::{Announced, Fleet, Stopped, converge};
 use crate::host::Target;
 use crate::resources::host::{HostModel, target};
@@ -182,19 +180,11 @@ pub(super) fn ready(
     let known_id = u64::from_str_radix(&known(&wanted.cluster_id), 16).ok().map(ClusterId);
     let cluster = known(&wanted.name);
     let is_new = prior.is_none() && wanted.id.known().is_none();
-    let claim = Claim {
-        kind: KIND.to_owned(),
-        name: cluster.clone(),
-        id: (!is_new).then(|| id.to_owned()),
-        given: Some(id.to_owned()),
-    };
     let called = format!("etcd-{cluster}").parse();
     let setup = Setup {
         called: called.map_err(|_| unknown())?,
         certificates: certificates::certificates(wanted).ok_or_else(unknown)?,
-        claim,
-        id: id.to_owned(),
-        applied: wish::applied(wanted),
+        own: Own::new(KIND, &cluster, id, is_new, wish::applied(wanted)),
         known: known_id,
         last: last.collect(),
         programs: Arc::new(programs(client, Project::Etcd)?),
@@ -248,7 +238,7 @@ pub(super) async fn go(
     let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
     if let Err(stopped) = fleet.lock(patient, by).await {
         return Reached {
-            id: setup.id,
+            id: setup.own.id,
             observed: None,
             stopped: Some(stopped),
             looks: BTreeMap::new(),
@@ -290,7 +280,7 @@ pub(super) async fn record_only(
     let Ok(Ready { setup, targets, .. }) = ready(client, wanted, None, private, id) else { return };
     let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
     let keys = fleet.keys().map(str::to_owned).collect();
-    let written = fleet.some(&keys, async |_, host| update_record(&host, &setup).await);
+    let written = fleet.some(&keys, async |_, host| setup.own.update_record(&host).await);
     if timeout(RECORD_LIMIT, written).await.is_err() {
         tracing::warn!("the record of some hosts is not up to date, for they do not answer");
     }

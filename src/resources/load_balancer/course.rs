@@ -9,10 +9,10 @@ use tokio::time::{Instant, timeout};
 
 use super::model::{LoadBalancerModel, complete, nodes};
 use super::{Kept, known, lock, wish};
-use crate::actions::balancer::{Balancer, KIND, Look, Setup, Site, former_key, update_record};
+use crate::actions::balancer::{Balancer, KIND, Look, Setup, Site};
+use crate::actions::{Own, former_key};
 use crate::domain::balancer::{Node, Observed};
 use crate::domain::name::Name;
-use crate::engine::record::Claim;
 use crate::engine::{Announced, Fleet, Stopped, converge};
 use crate::host::Target;
 use crate::resources::host::target;
@@ -104,16 +104,8 @@ pub(super) fn ready(
     let is_same = prior.is_none_or(|it| wish::applied(it) == wish::applied(wanted));
     let last = private.last.iter().map(|(key, it)| (key.clone(), *it && is_same));
     let is_new = prior.is_none() && wanted.id.known().is_none();
-    let claim = Claim {
-        kind: KIND.to_owned(),
-        name: known(&wanted.name),
-        id: (!is_new).then(|| id.to_owned()),
-        given: Some(id.to_owned()),
-    };
     let setup = Setup {
-        claim,
-        id: id.to_owned(),
-        applied: wish::applied(wanted),
+        own: Own::new(KIND, &known(&wanted.name), id, is_new, wish::applied(wanted)),
         is_known: !is_new,
         last: last.collect(),
         hosts: Arc::clone(&client.hosts),
@@ -137,7 +129,7 @@ pub(super) async fn go(
     let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
     if let Err(stopped) = fleet.lock(patient, by).await {
         return Reached {
-            id: setup.id,
+            id: setup.own.id,
             observed: None,
             stopped: Some(stopped),
             looks: BTreeMap::new(),
@@ -184,7 +176,7 @@ pub(super) async fn record_only(
     let Ok(Ready { setup, targets, .. }) = ready(client, wanted, None, private, id) else { return };
     let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
     let keys = fleet.keys().map(str::to_owned).collect();
-    let written = fleet.some(&keys, async |_, host| update_record(&host, &setup).await);
+    let written = fleet.some(&keys, async |_, host| setup.own.update_record(&host).await);
     if timeout(RECORD_LIMIT, written).await.is_err() {
         tracing::warn!("the record of some hosts is not up to date, for they do not answer");
     }
