@@ -15,23 +15,23 @@ mod tests;
 mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{Ready, go, joined, reach, ready, record_only, remember};
+use self::course::{Ready, go, joined, reach, ready, remember};
 use self::model::{
     EtcdClusterModel, complete, is_only_recorded, is_only_way, members, with_recorded,
 };
 use super::explain;
+use super::fleet::{fleet, record_only, unseen};
 use super::hosts::{self, Placed};
 use super::import::{HostedIdentity, Sought};
 use super::provider::{Client, Gap, Ha};
-use crate::actions::etcd::{KIND, Setup, ask_corrupt, ask_health, concerns, drift, look_at_all};
+use crate::actions::etcd::{KIND, ask_corrupt, ask_health, concerns, drift, look_at_all};
 use crate::actions::random_id;
 use crate::domain::Kind;
 use crate::domain::etcd::{Concern, Observed, Warning, warnings};
-use crate::engine::{Announced, Fleet, Stopped};
+use crate::engine::{Announced, Stopped};
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
     Wanted,
@@ -155,13 +155,13 @@ impl Resource for EtcdCluster {
     async fn read(&self, client: &Client, object: Object<Self>, _: &Context) -> Read<Self> {
         let Object { mut state, mut private, .. } = object;
         let present = |state, private, diags| Read::Present(Applied { state, private, diags });
-        let ready = ready(client, &state, None, &private, known(&state.id).as_str());
+        let ready = ready(client, &state, None, &private, state.id.or_default().as_str());
         let Ready { setup, sites, targets, places } = match ready {
             Ok(ready) => ready,
             Err(Gap::Unknown(unknown)) => return present(state, private, unknown.warning().into()),
             Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
         };
-        let fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
+        let fleet = fleet(client, targets, &setup.own);
         let ((looks, silent), health) =
             tokio::join!(look_at_all(&fleet, &sites, &setup), ask_health(&fleet, &sites, &setup));
         let corrupt = ask_corrupt(&fleet, &sites, &setup, &looks, &health).await;
@@ -170,10 +170,6 @@ impl Resource for EtcdCluster {
         drifts.extend(drift(&setup, &sites, &looks));
         state.drift = Value::Known(drifts);
         imported::learn(&mut state, &looks);
-        let unseen = silent.iter().map(|(key, why)| {
-            let detail = format!("{why}. What is known of it stays as it is.");
-            Diagnostic::warning(format!("{key} cannot be looked at"), detail)
-        });
         // What is drift needs no warning beside it.
         let is_told =
             |it: &Concern| *it == Concern::Corrupt && !corrupt.is_empty() && lost.is_none();
@@ -183,7 +179,7 @@ impl Resource for EtcdCluster {
             .iter()
             .chain(&lost)
             .map(|it| Diagnostic::warning("The etcd cluster needs attention", format!("{it}.")));
-        present(state, private, unseen.chain(concerns).collect())
+        present(state, private, unseen(&silent).chain(concerns).collect())
     }
 
     async fn update(
@@ -194,10 +190,12 @@ impl Resource for EtcdCluster {
         context: &Context,
     ) -> Applied<Self> {
         let Object { state: before, private, .. } = prior;
-        let id = known(&before.id);
+        let id = before.id.or_default();
         if is_only_recorded(&wanted.planned, &before) {
             let (state, private) = (wanted.planned, wanted.private);
-            record_only(client, &state, &private, &id).await;
+            if let Ok(ready) = ready(client, &state, None, &private, &id) {
+                record_only(client, ready.targets, &ready.setup.own).await;
+            }
             return Applied { state, private, diags: Diagnostics::new() };
         }
         let reached = match reach(client, Some(&before), &wanted, &id, context).await {
@@ -224,7 +222,9 @@ impl Resource for EtcdCluster {
             let mut state = wanted.planned.clone();
             reached.tell(&mut state);
             let private = reached.kept(wanted.private, &[&state]);
-            record_only(client, &state, &private, &id).await;
+            if let Ok(ready) = ready(client, &state, None, &private, &id) {
+                record_only(client, ready.targets, &ready.setup.own).await;
+            }
             return Applied { state, private, diags };
         }
         // Nothing has to be done for what is only recorded.
@@ -243,7 +243,7 @@ impl Resource for EtcdCluster {
     ) -> Deleted<Self> {
         let Object { state, private, .. } = object;
         let remains = |state, private, diags| Deleted::Remains(Applied { state, private, diags });
-        let id = known(&state.id);
+        let id = state.id.or_default();
         let ready = match ready(client, &state, None, &private, &id) {
             Ok(ready) => ready,
             Err(gap) => return remains(state, private, gap.into_error().into()),
@@ -321,12 +321,4 @@ fn unknown_members(prior: Option<&Object<EtcdCluster>>) -> Announced {
 
 fn placed(model: &EtcdClusterModel) -> Vec<Placed<'_>> {
     members(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address }).collect()
-}
-
-fn lock(setup: &Setup) -> String {
-    format!("{KIND}-{}", setup.desired.name)
-}
-
-fn known<T: Clone + Default>(value: &Value<T>) -> T {
-    value.known().cloned().unwrap_or_default()
 }

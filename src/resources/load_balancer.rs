@@ -7,21 +7,21 @@ mod model;
 mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{Ready, go, joined, ready, record_only, remember};
+use self::course::{Ready, go, joined, ready, remember};
 pub(super) use self::model::BalancerAccessModel;
 use self::model::{LoadBalancerModel, complete, is_only_recorded, nodes};
 use super::explain;
+use super::fleet::{fleet, record_only, unseen};
 use super::hosts::{self, Placed};
 use super::import::{HostedIdentity, Sought};
 use super::provider::{Client, Gap, Ha};
-use crate::actions::balancer::{KIND, Setup, look_at_all};
+use crate::actions::balancer::{KIND, look_at_all};
 use crate::actions::random_id;
 use crate::domain::Kind;
-use crate::engine::{Announced, Fleet};
+use crate::engine::Announced;
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
     Wanted,
@@ -116,22 +116,18 @@ impl Resource for LoadBalancer {
     async fn read(&self, client: &Client, object: Object<Self>, _: &Context) -> Read<Self> {
         let Object { mut state, mut private, .. } = object;
         let present = |state, private, diags| Read::Present(Applied { state, private, diags });
-        let ready = ready(client, &state, None, &private, known(&state.id).as_str());
+        let ready = ready(client, &state, None, &private, state.id.or_default().as_str());
         let Ready { setup, sites, targets } = match ready {
             Ok(ready) => ready,
             Err(Gap::Unknown(unknown)) => return present(state, private, unknown.warning().into()),
             Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
         };
-        let fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
+        let fleet = fleet(client, targets, &setup.own);
         let (looks, silent) = look_at_all(&fleet, &sites, &setup).await;
         let seen = sites.iter().filter_map(|(key, site)| Some((site, looks.get(key)?)));
         state.drift = Value::Known(seen.flat_map(|(site, look)| look.drift(site)).collect());
         remember(&mut private, &looks);
-        let unseen = silent.iter().map(|(key, why)| {
-            let detail = format!("{why}. What is known of it stays as it is.");
-            Diagnostic::warning(format!("{key} cannot be looked at"), detail)
-        });
-        present(state, private, unseen.collect())
+        present(state, private, unseen(&silent).collect())
     }
 
     async fn update(
@@ -142,10 +138,12 @@ impl Resource for LoadBalancer {
         context: &Context,
     ) -> Applied<Self> {
         let Object { state: before, private, .. } = prior;
-        let id = known(&before.id);
+        let id = before.id.or_default();
         if is_only_recorded(&wanted.planned, &before) {
             let (state, private) = (wanted.planned, wanted.private);
-            record_only(client, &state, &private, &id).await;
+            if let Ok(ready) = ready(client, &state, None, &private, &id) {
+                record_only(client, ready.targets, &ready.setup.own).await;
+            }
             return Applied { state, private, diags: Diagnostics::new() };
         }
         let ready = match ready(client, &wanted.planned, Some(&before), &wanted.private, &id) {
@@ -180,7 +178,7 @@ impl Resource for LoadBalancer {
     ) -> Deleted<Self> {
         let Object { state, private, .. } = object;
         let remains = |state, private, diags| Deleted::Remains(Applied { state, private, diags });
-        let id = known(&state.id);
+        let id = state.id.or_default();
         let ready = match ready(client, &state, None, &private, &id) {
             Ok(ready) => ready,
             Err(gap) => return remains(state, private, gap.into_error().into()),
@@ -227,12 +225,4 @@ fn all_may_go(prior: Option<&LoadBalancerModel>) -> Announced {
 
 fn placed(model: &LoadBalancerModel) -> Vec<Placed<'_>> {
     nodes(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address }).collect()
-}
-
-fn lock(setup: &Setup) -> String {
-    format!("{KIND}-{}", setup.desired.name)
-}
-
-fn known<T: Clone + Default>(value: &Value<T>) -> T {
-    value.known().cloned().unwrap_or_default()
 }

@@ -9,6 +9,7 @@ mod etcd_client;
 mod etcd_cluster;
 mod etcd_status;
 mod explain;
+mod fleet;
 pub mod host;
 pub mod hosts;
 pub mod import;
@@ -16,6 +17,7 @@ mod load_balancer;
 mod load_balancer_status;
 mod programs;
 pub mod provider;
+mod recorded;
 
 pub use self::explain::{explain, run};
 pub use self::provider::Ha;

@@ -1,21 +1,18 @@
 //! One run over the hosts of a cluster, and what is kept of it.
-#![expect(clippy::disallowed_methods, reason = "counts from now how long hosts may take to start")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::{Instant, timeout};
 
 use super::model::{EtcdClusterModel, complete, has_same_settings, members, name};
-use super::{EtcdCluster, Kept, Last, certificates, ill, known, lock, wish};
+use super::{EtcdCluster, Kept, Last, certificates, ill, wish};
 use crate::actions::etcd::{EtcdCluster as World, KIND, Look, Setup, Site};
 use crate::actions::{Own, former_key};
 use crate::domain::Kind;
 use crate::domain::artifacts::Project;
 use crate::domain::etcd::{ClusterId, Host, MemberId, Observed, Refusal, Settings, warnings};
-use crate::engine::{Announced, Fleet, Stopped, converge};
+use crate::engine::{Announced, Stopped, converge};
 use crate::host::Target;
+use crate::resources::fleet::locked;
 use crate::resources::host::{HostModel, target};
 use crate::resources::programs::programs;
 use crate::resources::provider::{Client, Gap};
@@ -24,9 +21,6 @@ use crate::tfplugin::api::{Context, Wanted};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
-
-/// For a record that nothing waits for.
-const RECORD_LIMIT: Duration = Duration::from_secs(5);
 
 /// Everything that a run needs.
 pub(super) struct Ready {
@@ -41,7 +35,7 @@ pub(super) struct Ready {
 pub(super) type Places = BTreeMap<String, String>;
 
 fn place_of(host: &HostModel) -> String {
-    let address = known(&host.address);
+    let address = host.address.or_default();
     host.port.known().map_or(address.clone(), |port| format!("{address} {port}"))
 }
 
@@ -59,6 +53,19 @@ pub(super) struct Reached {
 }
 
 impl Reached {
+    /// Nothing was looked at.
+    fn nothing(id: String, stopped: Stopped) -> Self {
+        Self {
+            id,
+            observed: None,
+            stopped: Some(stopped),
+            looks: BTreeMap::new(),
+            places: Places::new(),
+            pins: BTreeMap::new(),
+            warnings: Diagnostics::new(),
+        }
+    }
+
     /// What only the hosts know.
     pub(super) fn tell(&self, state: &mut EtcdClusterModel) {
         if let Some(ca) = self.looks.values().find_map(Look::authority) {
@@ -177,8 +184,8 @@ pub(super) fn ready(
         let (version, address) = (it.version.parse().ok()?, it.address);
         Some((key.clone(), Settings { version, address, is_current: it.is_current && is_same }))
     });
-    let known_id = u64::from_str_radix(&known(&wanted.cluster_id), 16).ok().map(ClusterId);
-    let cluster = known(&wanted.name);
+    let known_id = u64::from_str_radix(&wanted.cluster_id.or_default(), 16).ok().map(ClusterId);
+    let cluster = wanted.name.or_default();
     let is_new = prior.is_none() && wanted.id.known().is_none();
     let called = format!("etcd-{cluster}").parse();
     let setup = Setup {
@@ -232,21 +239,11 @@ pub(super) async fn go(
     context: &Context,
 ) -> Reached {
     let Ready { setup, sites, targets, places } = ready;
-    let patience = targets.values().map(Target::boot_wait).max().unwrap_or_default();
     let run = run(context, announced);
-    let by = run.by.min(soon(patience));
-    let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
-    if let Err(stopped) = fleet.lock(patient, by).await {
-        return Reached {
-            id: setup.own.id,
-            observed: None,
-            stopped: Some(stopped),
-            looks: BTreeMap::new(),
-            places,
-            pins: BTreeMap::new(),
-            warnings: Diagnostics::new(),
-        };
-    }
+    let mut fleet = match locked(client, targets, &setup.own, patient, &run).await {
+        Ok(fleet) => fleet,
+        Err(stopped) => return Reached::nothing(setup.own.id, stopped),
+    };
     let pins = fleet.host_keys().into_iter();
     let pins = pins.filter_map(|(key, it)| Some((places.get(&key)?.clone(), it))).collect();
     let desired = setup.desired.clone();
@@ -269,28 +266,6 @@ pub(super) async fn go(
     }
 }
 
-/// Writes what is only recorded to the hosts that answer soon. Whatever goes wrong: the state has it, and an apply that
-/// does more brings it there.
-pub(super) async fn record_only(
-    client: &Client,
-    wanted: &EtcdClusterModel,
-    private: &Kept,
-    id: &str,
-) {
-    let Ok(Ready { setup, targets, .. }) = ready(client, wanted, None, private, id) else { return };
-    let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
-    let keys = fleet.keys().map(str::to_owned).collect();
-    let written = fleet.some(&keys, async |_, host| setup.own.update_record(&host).await);
-    if timeout(RECORD_LIMIT, written).await.is_err() {
-        tracing::warn!("the record of some hosts is not up to date, for they do not answer");
-    }
-    fleet.release().await;
-}
-
-fn soon(patience: Duration) -> Instant {
-    Instant::now() + patience
-}
-
 /// The members after a run that was stopped: those that joined are in, those that were to leave stay until they have.
 pub(super) fn joined(
     state: &mut EtcdClusterModel,
@@ -299,7 +274,7 @@ pub(super) fn joined(
 ) {
     let Some(Observed { cluster: Some(cluster), former, .. }) = observed else { return };
     let votes = |key: &String| cluster.members.iter().any(|it| it.name == *key && !it.is_learner);
-    let (mut now, planned) = (known(&state.members), known(&planned.members));
+    let (mut now, planned) = (state.members.or_default(), planned.members.or_default());
     let remains = |key: &String| {
         let host = name(key).and_then(|it| former.get(&it));
         votes(key)

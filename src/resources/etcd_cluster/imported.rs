@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-
 use super::EtcdCluster;
 use super::model::{EtcdClusterModel, complete, members};
 use crate::actions::etcd::Look;
@@ -11,26 +9,15 @@ use crate::domain::etcd::{ClusterId, Refusal};
 use crate::engine::Stopped;
 use crate::engine::record::Record;
 use crate::resources::import::way_in;
+use crate::resources::recorded;
 use crate::tfplugin::api::Resource;
-use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
-use crate::tfplugin::model::configured;
+use crate::tfplugin::diagnostics::Diagnostics;
 use crate::tfplugin::value::Value;
 
 /// The state that the record of a host tells of, but for what only a look can tell.
 pub(super) fn restored(record: &Record) -> Result<EtcdClusterModel, Diagnostics> {
-    let unfit = |faults: &Diagnostics| {
-        let why = faults.iter().next().map_or("it has no members.", Diagnostic::detail);
-        let detail = format!("The etcd_cluster {:?}: {why}", record.name);
-        let hint = "Use the provider that wrote it or a later one, or name another host of it.";
-        Diagnostics::from(Diagnostic::error("The record makes no etcd cluster", detail).hint(hint))
-    };
-    let mut applied = record.applied.clone();
-    applied.insert("name".to_owned(), record.name.as_str().into());
-    let state = configured::<EtcdClusterModel>(&Json::Object(applied));
-    let mut state = state.map_err(|faults| unfit(&faults))?;
-    if members(&state).next().is_none() {
-        return Err(unfit(&Diagnostics::new()));
-    }
+    let has_any = |it: &EtcdClusterModel| members(it).next().is_some();
+    let mut state = recorded::restored(record, "etcd cluster", "members", has_any)?;
     state.id = record.id.as_str().into();
     (state.cluster_id, state.ca_certificate) = (Value::Null, Value::Null);
     complete(&mut state);
@@ -66,7 +53,7 @@ pub(super) fn way_out(stopped: &Stopped, planned: &EtcdClusterModel) -> Option<S
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use super::*;
     use crate::resources::etcd_cluster::wish;

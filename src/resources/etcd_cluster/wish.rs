@@ -14,8 +14,8 @@ use crate::domain::etcd::{
 use crate::resources::host::HostModel;
 use crate::resources::hosts::cluster_address;
 use crate::resources::provider::Gap;
+use crate::resources::recorded::{self, duration};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
-use crate::tfplugin::model::{Timeouts, format_duration};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
@@ -155,25 +155,11 @@ pub(super) fn path(subject: &Subject) -> Option<Path> {
 
 /// The configuration for the record on the hosts. It has no secret.
 pub(super) fn applied(model: &EtcdClusterModel) -> Map<String, Json> {
-    let duration = |it: &Value<Duration>| it.known().map(|it| format_duration(*it));
     let member = |(key, it): (&String, &super::model::EtcdMemberModel)| {
-        let host = it.host.known().cloned().unwrap_or_default();
-        let way = json!({
-            "address": host.address.known(), "port": host.port.known(),
-            "user": host.user.known(), "connection": host.connection.known(),
-            "host_key": host.host_key.known(), "transport": host.transport.known(),
-            "root": host.root.known(),
-        });
-        (key.clone(), json!({ "host": way, "address": it.address.known() }))
+        (key.clone(), json!({ "host": recorded::host(&it.host), "address": it.address.known() }))
     };
     let certificates = model.certificates.known().cloned().unwrap_or_default();
-    let timeouts = |it: &Timeouts| {
-        json!({
-            "create": duration(&it.create), "update": duration(&it.update),
-            "read": duration(&it.read), "delete": duration(&it.delete),
-        })
-    };
-    let applied = json!({
+    recorded::object(json!({
         "version": model.version.known(),
         "members": members(model).map(member).collect::<Map<_, _>>(),
         "client_port": model.client_port.known(),
@@ -196,10 +182,6 @@ pub(super) fn applied(model: &EtcdClusterModel) -> Map<String, Json> {
         "lost_hosts": model.lost_hosts.known(),
         "deletion_protection": model.deletion_protection.known(),
         "on_destroy": model.on_destroy.known(),
-        "timeouts": model.timeouts.known().map(timeouts),
-    });
-    match applied {
-        Json::Object(applied) => applied,
-        _ => Map::new(),
-    }
+        "timeouts": recorded::timeouts(&model.timeouts),
+    }))
 }

@@ -1,20 +1,17 @@
 //! One run over the nodes of a balancer, and what is kept of it.
-#![expect(clippy::disallowed_methods, reason = "counts from now how long hosts may take to start")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::{Instant, timeout};
 
 use super::model::{LoadBalancerModel, complete, nodes};
-use super::{Kept, known, lock, wish};
+use super::{Kept, wish};
 use crate::actions::balancer::{Balancer, KIND, Look, Setup, Site};
 use crate::actions::{Own, former_key};
 use crate::domain::balancer::{Node, Observed};
 use crate::domain::name::Name;
-use crate::engine::{Announced, Fleet, Stopped, converge};
+use crate::engine::{Announced, Stopped, converge};
 use crate::host::Target;
+use crate::resources::fleet::locked;
 use crate::resources::host::target;
 use crate::resources::provider::{Client, Gap};
 use crate::resources::run;
@@ -22,9 +19,6 @@ use crate::tfplugin::api::Context;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
-
-/// For a record that nothing waits for.
-const RECORD_LIMIT: Duration = Duration::from_secs(5);
 
 /// Everything that a run needs.
 pub(super) struct Ready {
@@ -45,6 +39,18 @@ pub(super) struct Reached {
 }
 
 impl Reached {
+    /// Nothing was looked at.
+    fn nothing(id: String, stopped: Stopped) -> Self {
+        Self {
+            id,
+            observed: None,
+            stopped: Some(stopped),
+            looks: BTreeMap::new(),
+            pins: BTreeMap::new(),
+            warnings: Diagnostics::new(),
+        }
+    }
+
     pub(super) fn kept(&self, mut private: Kept) -> Kept {
         private.pins.extend(self.pins.clone());
         remember(&mut private, &self.looks);
@@ -105,7 +111,7 @@ pub(super) fn ready(
     let last = private.last.iter().map(|(key, it)| (key.clone(), *it && is_same));
     let is_new = prior.is_none() && wanted.id.known().is_none();
     let setup = Setup {
-        own: Own::new(KIND, &known(&wanted.name), id, is_new, wish::applied(wanted)),
+        own: Own::new(KIND, &wanted.name.or_default(), id, is_new, wish::applied(wanted)),
         is_known: !is_new,
         last: last.collect(),
         hosts: Arc::clone(&client.hosts),
@@ -123,20 +129,11 @@ pub(super) async fn go(
     context: &Context,
 ) -> Reached {
     let Ready { setup, sites, targets } = ready;
-    let patience = targets.values().map(Target::boot_wait).max().unwrap_or_default();
     let run = run(context, announced);
-    let by = run.by.min(soon(patience));
-    let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
-    if let Err(stopped) = fleet.lock(patient, by).await {
-        return Reached {
-            id: setup.own.id,
-            observed: None,
-            stopped: Some(stopped),
-            looks: BTreeMap::new(),
-            pins: BTreeMap::new(),
-            warnings: Diagnostics::new(),
-        };
-    }
+    let mut fleet = match locked(client, targets, &setup.own, patient, &run).await {
+        Ok(fleet) => fleet,
+        Err(stopped) => return Reached::nothing(setup.own.id, stopped),
+    };
     let pins = fleet.host_keys();
     let mut world = Balancer::new(&mut fleet, setup, sites, leaves);
     let converged = converge(&mut world, &run).await;
@@ -165,28 +162,6 @@ fn silent(observed: &Observed) -> impl Iterator<Item = Diagnostic> {
     })
 }
 
-/// Writes what is only recorded to the hosts that answer soon. Whatever goes wrong: the state has it, and an apply that
-/// does more brings it there.
-pub(super) async fn record_only(
-    client: &Client,
-    wanted: &LoadBalancerModel,
-    private: &Kept,
-    id: &str,
-) {
-    let Ok(Ready { setup, targets, .. }) = ready(client, wanted, None, private, id) else { return };
-    let mut fleet = Fleet::new(Arc::clone(&client.hosts), targets, &lock(&setup));
-    let keys = fleet.keys().map(str::to_owned).collect();
-    let written = fleet.some(&keys, async |_, host| setup.own.update_record(&host).await);
-    if timeout(RECORD_LIMIT, written).await.is_err() {
-        tracing::warn!("the record of some hosts is not up to date, for they do not answer");
-    }
-    fleet.release().await;
-}
-
-fn soon(patience: Duration) -> Instant {
-    Instant::now() + patience
-}
-
 /// The nodes after a run that was stopped: those that serve are in, those that were to leave stay until they have.
 pub(super) fn joined(
     state: &mut LoadBalancerModel,
@@ -202,7 +177,7 @@ pub(super) fn joined(
         let node = key.parse::<Name>().ok().and_then(|it| former.get(&it));
         node.is_some_and(|it| it.seen().is_none_or(crate::domain::balancer::Facts::is_ours))
     };
-    let (mut now, planned) = (known(&state.nodes), known(&planned.nodes));
+    let (mut now, planned) = (state.nodes.or_default(), planned.nodes.or_default());
     now.retain(|key, _| planned.contains_key(key) || remains(key));
     for (key, node) in planned {
         if !now.contains_key(&key) && serves(&key) {

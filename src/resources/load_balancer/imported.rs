@@ -1,32 +1,19 @@
 //! A balancer whose state was lost: what its hosts remember, and how a user learns that they do.
 
-use serde_json::Value as Json;
-
 use super::LoadBalancer;
 use super::model::{LoadBalancerModel, complete, nodes};
 use crate::domain::balancer::Refusal;
 use crate::engine::Stopped;
 use crate::engine::record::Record;
 use crate::resources::import::way_in;
+use crate::resources::recorded;
 use crate::tfplugin::api::Resource;
-use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
-use crate::tfplugin::model::configured;
+use crate::tfplugin::diagnostics::Diagnostics;
 
 /// The state that the record of a host tells of.
 pub(super) fn restored(record: &Record) -> Result<LoadBalancerModel, Diagnostics> {
-    let unfit = |faults: &Diagnostics| {
-        let why = faults.iter().next().map_or("it has no nodes.", Diagnostic::detail);
-        let detail = format!("The load_balancer {:?}: {why}", record.name);
-        let hint = "Use the provider that wrote it or a later one, or name another host of it.";
-        Diagnostics::from(Diagnostic::error("The record makes no balancer", detail).hint(hint))
-    };
-    let mut applied = record.applied.clone();
-    applied.insert("name".to_owned(), record.name.as_str().into());
-    let state = configured::<LoadBalancerModel>(&Json::Object(applied));
-    let mut state = state.map_err(|faults| unfit(&faults))?;
-    if nodes(&state).next().is_none() {
-        return Err(unfit(&Diagnostics::new()));
-    }
+    let has_any = |it: &LoadBalancerModel| nodes(it).next().is_some();
+    let mut state = recorded::restored(record, "balancer", "nodes", has_any)?;
     state.id = record.id.as_str().into();
     complete(&mut state);
     Ok(state)
@@ -45,7 +32,7 @@ pub(super) fn way_out(stopped: &Stopped, planned: &LoadBalancerModel) -> Option<
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use super::*;
     use crate::resources::load_balancer::wish;

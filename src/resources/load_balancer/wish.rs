@@ -19,8 +19,8 @@ use crate::resources::checks::ip;
 use crate::resources::host::HostModel;
 use crate::resources::hosts::cluster_address;
 use crate::resources::provider::Gap;
+use crate::resources::recorded::{self, duration};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
-use crate::tfplugin::model::format_duration;
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
@@ -224,24 +224,16 @@ fn path(subject: &Subject) -> Path {
 
 /// The configuration for the record on the hosts. It has no secret.
 pub(super) fn applied(model: &LoadBalancerModel) -> Map<String, Json> {
-    let duration = |it: &Value<Duration>| it.known().map(|it| format_duration(*it));
     let node = |(key, it): (&String, &BalancerNodeModel)| {
-        let host = it.host.known().cloned().unwrap_or_default();
-        let way = json!({
-            "address": host.address.known(), "port": host.port.known(),
-            "user": host.user.known(), "connection": host.connection.known(),
-            "host_key": host.host_key.known(), "transport": host.transport.known(),
-            "root": host.root.known(),
-        });
         let node = json!({
-            "host": way, "address": it.address.known(),
+            "host": recorded::host(&it.host), "address": it.address.known(),
             "interface": it.interface.known(), "priority": it.priority.known(),
         });
         (key.clone(), node)
     };
     let check = model.health_check.known().cloned().unwrap_or_default();
     let proxy = model.proxy_timeouts.known().cloned().unwrap_or_default();
-    let applied = json!({
+    recorded::object(json!({
         "engine": model.engine.known(),
         "nodes": nodes(model).map(node).collect::<Map<_, _>>(),
         "port": model.port.known(),
@@ -268,13 +260,6 @@ pub(super) fn applied(model: &LoadBalancerModel) -> Map<String, Json> {
         "metrics_port": model.metrics_port.known(),
         "install": model.install.known(),
         "lost_hosts": model.lost_hosts.known(),
-        "timeouts": model.timeouts.known().map(|it| json!({
-            "create": duration(&it.create), "update": duration(&it.update),
-            "read": duration(&it.read), "delete": duration(&it.delete),
-        })),
-    });
-    match applied {
-        Json::Object(applied) => applied,
-        _ => Map::new(),
-    }
+        "timeouts": recorded::timeouts(&model.timeouts),
+    }))
 }

@@ -40,6 +40,14 @@ impl<T> Value<T> {
         }
     }
 
+    /// The value, or the default of its type when it is not set or not known.
+    pub fn or_default(&self) -> T
+    where
+        T: Clone + Default,
+    {
+        self.known().cloned().unwrap_or_default()
+    }
+
     /// Whether it is not set.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)

@@ -1,0 +1,57 @@
+//! What types on hosts have in common when they look at their hosts and change them.
+#![expect(clippy::disallowed_methods, reason = "counts from now how long hosts may take to start")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::provider::Client;
+use crate::actions::{Own, record_name};
+use crate::engine::{Fleet, Run, Stopped};
+use crate::host::Target;
+use crate::tfplugin::diagnostics::Diagnostic;
+
+/// For a record that nothing waits for.
+const RECORD_LIMIT: Duration = Duration::from_secs(5);
+
+/// The hosts of an object, which nobody has contacted yet.
+pub(super) fn fleet(client: &Client, targets: BTreeMap<String, Target>, own: &Own) -> Fleet {
+    Fleet::new(Arc::clone(&client.hosts), targets, &record_name(&own.claim))
+}
+
+/// The same, locked for a run. Those that are `patient` are waited for as long as their connections say.
+pub(super) async fn locked(
+    client: &Client,
+    targets: BTreeMap<String, Target>,
+    own: &Own,
+    patient: &BTreeSet<String>,
+    run: &Run,
+) -> Result<Fleet, Stopped> {
+    let patience = targets.values().map(Target::boot_wait).max().unwrap_or_default();
+    let by = run.by.min(Instant::now() + patience);
+    let mut fleet = fleet(client, targets, own);
+    fleet.lock(patient, by).await?;
+    Ok(fleet)
+}
+
+/// Writes what is only recorded to the hosts that answer soon. Whatever goes wrong: the state has it, and an apply that
+/// does more brings it there.
+pub(super) async fn record_only(client: &Client, targets: BTreeMap<String, Target>, own: &Own) {
+    let mut fleet = fleet(client, targets, own);
+    let keys = fleet.keys().map(str::to_owned).collect();
+    let written = fleet.some(&keys, async |_, host| own.update_record(&host).await);
+    if timeout(RECORD_LIMIT, written).await.is_err() {
+        tracing::warn!("the record of some hosts is not up to date, for they do not answer");
+    }
+    fleet.release().await;
+}
+
+/// What a read tells of hosts that did not answer.
+pub(super) fn unseen(silent: &BTreeMap<String, String>) -> impl Iterator<Item = Diagnostic> {
+    silent.iter().map(|(key, why)| {
+        let detail = format!("{why}. What is known of it stays as it is.");
+        Diagnostic::warning(format!("{key} cannot be looked at"), detail)
+    })
+}
