@@ -26,6 +26,7 @@ use super::explain;
 use super::fleet::{fleet, record_only, unseen};
 use super::hosts::{self, Placed};
 use super::import::{HostedIdentity, Sought};
+use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
 use crate::actions::etcd::{KIND, ask_corrupt, ask_health, concerns, drift, look_at_all};
 use crate::actions::random_id;
@@ -48,7 +49,7 @@ pub(super) struct EtcdCluster;
 pub(super) struct Kept {
     announced: Announced,
     /// The keys that hosts have shown, where none was given, by where they are.
-    pins: BTreeMap<String, String>,
+    pins: Pins,
     /// What ran on each member when it was last seen.
     last: BTreeMap<String, Last>,
     /// What is wrong with the data of members, as it was last seen.

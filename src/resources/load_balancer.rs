@@ -17,6 +17,7 @@ use super::explain;
 use super::fleet::{fleet, record_only, unseen};
 use super::hosts::{self, Placed};
 use super::import::{HostedIdentity, Sought};
+use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
 use crate::actions::balancer::{KIND, look_at_all};
 use crate::actions::random_id;
@@ -38,7 +39,7 @@ pub(super) struct LoadBalancer;
 pub(super) struct Kept {
     announced: Announced,
     /// The keys that hosts have shown, where none was given.
-    pins: BTreeMap<String, String>,
+    pins: Pins,
     /// Whether each node ran what the state of that time wished.
     last: BTreeMap<String, bool>,
 }
@@ -109,7 +110,7 @@ impl Resource for LoadBalancer {
         let id = Value::Known(reached.id.clone());
         let mut state = LoadBalancerModel { id, ..wanted.planned };
         complete(&mut state);
-        let private = reached.kept(wanted.private);
+        let private = reached.kept(wanted.private, &[&state]);
         Created::Made(Applied { state, private, diags: reached.warnings })
     }
 
@@ -117,7 +118,7 @@ impl Resource for LoadBalancer {
         let Object { mut state, mut private, .. } = object;
         let present = |state, private, diags| Read::Present(Applied { state, private, diags });
         let ready = ready(client, &state, None, &private, state.id.or_default().as_str());
-        let Ready { setup, sites, targets } = match ready {
+        let Ready { setup, sites, targets, places } = match ready {
             Ok(ready) => ready,
             Err(Gap::Unknown(unknown)) => return present(state, private, unknown.warning().into()),
             Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
@@ -126,7 +127,7 @@ impl Resource for LoadBalancer {
         let (looks, silent) = look_at_all(&fleet, &sites, &setup).await;
         let seen = sites.iter().filter_map(|(key, site)| Some((site, looks.get(key)?)));
         state.drift = Value::Known(seen.flat_map(|(site, look)| look.drift(site)).collect());
-        remember(&mut private, &looks);
+        remember(&mut private, &looks, &places);
         present(state, private, unseen(&silent).collect())
     }
 
@@ -159,7 +160,7 @@ impl Resource for LoadBalancer {
         let Some(stopped) = &reached.stopped else {
             let mut state = wanted.planned;
             complete(&mut state);
-            let private = reached.kept(wanted.private);
+            let private = reached.kept(wanted.private, &[&state]);
             return Applied { state, private, diags: reached.warnings };
         };
         let mut diags = reached.warnings.clone();
@@ -167,7 +168,8 @@ impl Resource for LoadBalancer {
         diags.push(explain("The balancer is not as planned", stopped, saved));
         let mut state = before;
         joined(&mut state, &wanted.planned, reached.observed.as_ref());
-        Applied { state, private: reached.kept(private), diags }
+        let private = reached.kept(private, &[&state, &wanted.planned]);
+        Applied { state, private, diags }
     }
 
     async fn delete(

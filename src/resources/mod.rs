@@ -15,6 +15,7 @@ pub mod hosts;
 pub mod import;
 mod load_balancer;
 mod load_balancer_status;
+mod pins;
 mod programs;
 pub mod provider;
 mod recorded;

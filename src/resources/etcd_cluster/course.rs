@@ -13,7 +13,8 @@ use crate::domain::etcd::{ClusterId, Host, MemberId, Observed, Refusal, Settings
 use crate::engine::{Announced, Stopped, converge};
 use crate::host::Target;
 use crate::resources::fleet::locked;
-use crate::resources::host::{HostModel, target};
+use crate::resources::host::target;
+use crate::resources::pins::{Places, place_of};
 use crate::resources::programs::programs;
 use crate::resources::provider::{Client, Gap};
 use crate::resources::run;
@@ -30,15 +31,6 @@ pub(super) struct Ready {
     pub(super) places: Places,
 }
 
-/// Where the hosts are, by their keys in the fleet: a host key is good for whoever answers there, not for whatever a member
-/// of that name will run on later.
-pub(super) type Places = BTreeMap<String, String>;
-
-fn place_of(host: &HostModel) -> String {
-    let address = host.address.or_default();
-    host.port.known().map_or(address.clone(), |port| format!("{address} {port}"))
-}
-
 /// The end of a run.
 pub(super) struct Reached {
     /// Of the cluster.
@@ -47,8 +39,8 @@ pub(super) struct Reached {
     pub(super) stopped: Option<Stopped>,
     looks: BTreeMap<String, Look>,
     places: Places,
-    /// By their places.
-    pins: BTreeMap<String, String>,
+    /// The keys that hosts have shown.
+    shown: BTreeMap<String, String>,
     pub(super) warnings: Diagnostics,
 }
 
@@ -61,7 +53,7 @@ impl Reached {
             stopped: Some(stopped),
             looks: BTreeMap::new(),
             places: Places::new(),
-            pins: BTreeMap::new(),
+            shown: BTreeMap::new(),
             warnings: Diagnostics::new(),
         }
     }
@@ -79,15 +71,14 @@ impl Reached {
 
     /// What is known of the members of these states, the first of which is the present one, and of no others.
     pub(super) fn kept(&self, mut private: Kept, states: &[&EtcdClusterModel]) -> Kept {
-        private.pins.extend(self.pins.clone());
+        private.pins.take(&self.places, &self.shown);
         let corrupt = ill::corrupt(self.observed.as_ref());
         if let Some(state) = states.first() {
             remember(&mut private, state, (&self.looks, &self.places), &corrupt);
         }
         let all = || states.iter().flat_map(|it| members(it));
         let hosts = all().filter_map(|(_, it)| it.host.known());
-        let places: BTreeSet<_> = hosts.map(place_of).collect();
-        private.pins.retain(|it, _| places.contains(it));
+        private.pins.retain(hosts);
         // A host that a member had is of interest until the run has come to its end.
         let is_over = self.stopped.is_none();
         let had = |key: &str, it: &str| name(key).is_some_and(|key| former_key(&key) == it);
@@ -125,10 +116,7 @@ pub(super) fn remember(
     let is_member = |key: &str| members(state).any(|(it, _)| it == key);
     private.ill = ill::found(&private.ill, looks, corrupt, is_member);
     for (key, look) in looks {
-        if let (Some(host_key), Some(place)) = (look.host_key(), places.get(key)) {
-            // As an apply does; this is how an import comes to them.
-            private.pins.entry(place.clone()).or_insert_with(|| host_key.to_owned());
-        }
+        private.pins.meet(places, key, look.host_key());
         if let Some(Settings { version, address, is_current }) = look.running() {
             let last = Last { version: version.to_string(), address, is_current };
             private.last.insert(key.clone(), last);
@@ -157,8 +145,7 @@ pub(super) fn ready(
         for (key, member) in members(model) {
             let (Some(host), Some(name)) = (member.host.known(), name(key)) else { continue };
             let at = Path::root("members").key(key).attribute("host");
-            let pin = private.pins.get(&place_of(host)).map(String::as_str);
-            let way = target(host, key, &at, client, pin)?;
+            let way = target(host, key, &at, client, private.pins.of(host))?;
             // What leads to a host that is wanted needs no second way.
             if targets.values().any(|it| it.is_same_place(&way)) {
                 continue;
@@ -244,8 +231,7 @@ pub(super) async fn go(
         Ok(fleet) => fleet,
         Err(stopped) => return Reached::nothing(setup.own.id, stopped),
     };
-    let pins = fleet.host_keys().into_iter();
-    let pins = pins.filter_map(|(key, it)| Some((places.get(&key)?.clone(), it))).collect();
+    let shown = fleet.host_keys();
     let desired = setup.desired.clone();
     let mut world = World::new(&mut fleet, setup, sites, leaves);
     let converged = converge(&mut world, &run).await;
@@ -262,7 +248,7 @@ pub(super) async fn go(
         stopped: converged.stopped,
         looks,
         places,
-        pins,
+        shown,
     }
 }
 

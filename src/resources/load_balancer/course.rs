@@ -13,6 +13,7 @@ use crate::engine::{Announced, Stopped, converge};
 use crate::host::Target;
 use crate::resources::fleet::locked;
 use crate::resources::host::target;
+use crate::resources::pins::{Places, place_of};
 use crate::resources::provider::{Client, Gap};
 use crate::resources::run;
 use crate::tfplugin::api::Context;
@@ -25,6 +26,7 @@ pub(super) struct Ready {
     pub(super) setup: Setup,
     pub(super) sites: BTreeMap<String, Site>,
     pub(super) targets: BTreeMap<String, Target>,
+    pub(super) places: Places,
 }
 
 /// The end of a run.
@@ -34,7 +36,9 @@ pub(super) struct Reached {
     pub(super) observed: Option<Observed>,
     pub(super) stopped: Option<Stopped>,
     looks: BTreeMap<String, Look>,
-    pins: BTreeMap<String, String>,
+    places: Places,
+    /// The keys that hosts have shown.
+    shown: BTreeMap<String, String>,
     pub(super) warnings: Diagnostics,
 }
 
@@ -46,24 +50,25 @@ impl Reached {
             observed: None,
             stopped: Some(stopped),
             looks: BTreeMap::new(),
-            pins: BTreeMap::new(),
+            places: Places::new(),
+            shown: BTreeMap::new(),
             warnings: Diagnostics::new(),
         }
     }
 
-    pub(super) fn kept(&self, mut private: Kept) -> Kept {
-        private.pins.extend(self.pins.clone());
-        remember(&mut private, &self.looks);
+    /// What is known of the nodes of these states, and of no others.
+    pub(super) fn kept(&self, mut private: Kept, states: &[&LoadBalancerModel]) -> Kept {
+        private.pins.take(&self.places, &self.shown);
+        remember(&mut private, &self.looks, &self.places);
+        let hosts = states.iter().flat_map(|it| nodes(it)).filter_map(|(_, it)| it.host.known());
+        private.pins.retain(hosts);
         private
     }
 }
 
-pub(super) fn remember(private: &mut Kept, looks: &BTreeMap<String, Look>) {
+pub(super) fn remember(private: &mut Kept, looks: &BTreeMap<String, Look>, places: &Places) {
     for (key, look) in looks {
-        if let Some(host_key) = look.host_key() {
-            // As an apply does; this is how an import comes to them.
-            private.pins.entry(key.clone()).or_insert_with(|| host_key.to_owned());
-        }
+        private.pins.meet(places, key, look.host_key());
         private.last.insert(key.clone(), look.is_current());
     }
 }
@@ -84,12 +89,12 @@ pub(super) fn ready(
     let desired =
         desired.map_err(|faults| faults.into_iter().next().map_or_else(unknown, Gap::Fault))?;
     let (mut sites, mut targets) = (BTreeMap::new(), BTreeMap::<String, Target>::new());
+    let mut places = Places::new();
     for model in [Some(wanted), prior].into_iter().flatten() {
         for (key, node) in nodes(model) {
             let (Some(host), Ok(name)) = (node.host.known(), key.parse::<Name>()) else { continue };
             let at = Path::root("nodes").key(key).attribute("host");
-            let pin = private.pins.get(key).map(String::as_str);
-            let way = target(host, key, &at, client, pin)?;
+            let way = target(host, key, &at, client, private.pins.of(host))?;
             // What leads to a host that is wanted needs no second way.
             if targets.values().any(|it| it.is_same_place(&way)) {
                 continue;
@@ -102,6 +107,7 @@ pub(super) fn ready(
                 let fault = Diagnostic::error("The root of a host cannot be used", &err);
                 Gap::Fault(fault.at(at.attribute("root")))
             })?;
+            places.insert(fleet_key.clone(), place_of(host));
             sites.insert(fleet_key.clone(), site);
             targets.insert(fleet_key, way);
         }
@@ -117,7 +123,7 @@ pub(super) fn ready(
         hosts: Arc::clone(&client.hosts),
         desired,
     };
-    Ok(Ready { setup, sites, targets })
+    Ok(Ready { setup, sites, targets, places })
 }
 
 pub(super) async fn go(
@@ -128,13 +134,13 @@ pub(super) async fn go(
     leaves: bool,
     context: &Context,
 ) -> Reached {
-    let Ready { setup, sites, targets } = ready;
+    let Ready { setup, sites, targets, places } = ready;
     let run = run(context, announced);
     let mut fleet = match locked(client, targets, &setup.own, patient, &run).await {
         Ok(fleet) => fleet,
         Err(stopped) => return Reached::nothing(setup.own.id, stopped),
     };
-    let pins = fleet.host_keys();
+    let shown = fleet.host_keys();
     let mut world = Balancer::new(&mut fleet, setup, sites, leaves);
     let converged = converge(&mut world, &run).await;
     let (looks, id) = (world.looks().clone(), world.id().to_owned());
@@ -144,7 +150,8 @@ pub(super) async fn go(
         warnings.extend(converged.observed.iter().flat_map(silent));
     }
     fleet.release().await;
-    Reached { id, warnings, observed: converged.observed, stopped: converged.stopped, looks, pins }
+    let (observed, stopped) = (converged.observed, converged.stopped);
+    Reached { id, observed, stopped, looks, places, shown, warnings }
 }
 
 fn no_backend(key: &str) -> Diagnostic {
