@@ -7,6 +7,8 @@
 pub mod artifacts;
 #[cfg(feature = "provider")]
 pub mod balancer;
+#[cfg(test)]
+mod chance;
 #[cfg(feature = "provider")]
 pub mod dns;
 #[cfg(feature = "provider")]
@@ -22,6 +24,8 @@ pub mod pki;
 pub mod service;
 #[cfg(feature = "provider")]
 mod step;
+#[cfg(feature = "provider")]
+mod text;
 
 #[cfg(feature = "provider")]
 pub use self::step::{Kind, Next, Step};

@@ -1,19 +1,8 @@
 //! Names and paths that are safe wherever they are printed, and what all resources with data say in the same words.
 
 use std::fmt;
-use std::str::FromStr;
 
-/// The name of a member or a node: its key in the map. A label, never part of a path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(String);
-
-/// The name of a cluster or a control plane: part of its units and its paths.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClusterName(String);
-
-/// An absolute path without surprises: no `..`, no spaces, no signs that a unit file would expand.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Folder(String);
+use super::text::texts;
 
 /// Why a text is none of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,75 +29,28 @@ pub enum OnDestroy {
     Purge,
 }
 
-impl Name {
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Name {
-    type Err = TextFault;
-
-    fn from_str(text: &str) -> Result<Self, TextFault> {
-        let is_fine = |it: u8| it.is_ascii_alphanumeric() || b"-_.".contains(&it);
-        if (1..=63).contains(&text.len()) && text.bytes().all(is_fine) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(TextFault::Name)
-    }
-}
-
-impl ClusterName {
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ClusterName {
-    type Err = TextFault;
-
-    fn from_str(text: &str) -> Result<Self, TextFault> {
+texts! { TextFault:
+    /// The name of a member or a node: its key in the map. A label, never part of a path.
+    Name else Name if |it| (1..=63).contains(&it.len()) && it.bytes().all(|it| is_plain(it, b"-_."));
+    /// The name of a cluster or a control plane: part of its units and its paths.
+    ClusterName else ClusterName if |it| {
         let is_fine = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
-        let is_fine = (1..=40).contains(&text.len())
-            && text.bytes().all(is_fine)
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if is_fine { Ok(Self(text.to_owned())) } else { Err(TextFault::ClusterName) }
-    }
+        (1..=40).contains(&it.len())
+            && it.bytes().all(is_fine)
+            && !it.starts_with('-')
+            && !it.ends_with('-')
+    };
+    /// An absolute path without surprises: no `..`, no spaces, no signs that a unit file would expand, no slash at its end.
+    Folder else Folder if |it| {
+        let is_part = |it: &str| !it.is_empty() && it != "." && it != "..";
+        it.bytes().all(|it| is_plain(it, b"-_./"))
+            && it.strip_prefix('/').is_some_and(|it| it.split('/').all(is_part))
+    };
 }
 
-impl Folder {
-    /// Without a slash at its end.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+fn is_plain(it: u8, signs: &[u8]) -> bool {
+    it.is_ascii_alphanumeric() || signs.contains(&it)
 }
-
-impl FromStr for Folder {
-    type Err = TextFault;
-
-    fn from_str(text: &str) -> Result<Self, TextFault> {
-        let is_fine = |it: u8| it.is_ascii_alphanumeric() || b"-_./".contains(&it);
-        let is_plain = |it: &str| !it.is_empty() && it != "." && it != "..";
-        let is_fine = text.bytes().all(is_fine)
-            && text.strip_prefix('/').is_some_and(|it| it.split('/').all(is_plain));
-        if is_fine { Ok(Self(text.to_owned())) } else { Err(TextFault::Folder) }
-    }
-}
-
-macro_rules! prints_its_text {
-    ($($name:ident)*) => {$(
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    )*};
-}
-
-prints_its_text! { Name ClusterName Folder }
 
 /// Whether this can be a variable of a process in the file of a unit: its value could otherwise end its line.
 pub fn is_variable(name: &str, value: &str) -> bool {
@@ -117,10 +59,10 @@ pub fn is_variable(name: &str, value: &str) -> bool {
         && !value.contains(char::is_control)
 }
 
-/// Names with commas between them.
-pub struct List<'a>(pub &'a [Name]);
+/// Names, or what else has one, with commas between them.
+pub struct List<'a, T = Name>(pub &'a [T]);
 
-impl fmt::Display for List<'_> {
+impl<T: fmt::Display> fmt::Display for List<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, name) in self.0.iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
@@ -132,6 +74,8 @@ impl fmt::Display for List<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::str::FromStr;
+
     use super::*;
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::pki::{Certificate, CertificateError};
+use crate::domain::text::texts;
 
 /// Why a value has no place in a configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,46 +37,16 @@ pub enum TextFault {
     Advertisement,
 }
 
-macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident if $is_fine:expr;)*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            /// As it was written.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = TextFault;
-
-            fn from_str(text: &str) -> Result<Self, TextFault> {
-                let is_fine: fn(&str) -> bool = $is_fine;
-                if is_fine(text) { Ok(Self(text.to_owned())) } else { Err(TextFault::$name) }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    )*};
-}
-
-texts! {
+texts! { TextFault:
     /// The name that the certificates of all backends have.
-    ServerName if |it| {
+    ServerName else ServerName if |it| {
         let is_label = |it: &str| is_made_of(it, 63, b"-") && !it.starts_with('-') && !it.ends_with('-');
         it.len() <= 253 && it.split('.').all(is_label) && it.parse::<IpAddr>().is_err()
     };
     /// What a check asks for.
-    UriPath if |it| it.starts_with('/') && is_made_of(it, 200, b"-._~/?=&");
+    UriPath else UriPath if |it| it.starts_with('/') && is_made_of(it, 200, b"-._~/?=&");
     /// A network interface.
-    Interface if |it| is_made_of(it, 15, b"-_.") && it != "." && it != "..";
+    Interface else Interface if |it| is_made_of(it, 15, b"-_.") && it != "." && it != "..";
 }
 
 fn is_made_of(text: &str, most: usize, signs: &[u8]) -> bool {

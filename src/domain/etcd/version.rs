@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::domain::text::release;
+
 /// A release of etcd 3: `3.6.16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
@@ -128,22 +130,10 @@ impl FromStr for Version {
     type Err = VersionFault;
 
     fn from_str(text: &str) -> Result<Self, VersionFault> {
-        let number = |part: Option<&str>| {
-            let part = part.ok_or(VersionFault::Malformed)?;
-            let is_plain = part.bytes().all(|it| it.is_ascii_digit())
-                && (part.len() == 1 || !part.starts_with('0'));
-            if !is_plain {
-                return Err(VersionFault::Malformed);
-            }
-            part.parse().map_err(|_| VersionFault::Malformed)
-        };
-        let mut parts = text.split('.');
-        let major: u16 = number(parts.next())?;
-        let version = Self { minor: number(parts.next())?, patch: number(parts.next())? };
-        if major != 3 || parts.next().is_some() {
-            return Err(VersionFault::Malformed);
+        match release(text) {
+            Some((3, minor, patch)) => Ok(Self { minor, patch }),
+            _ => Err(VersionFault::Malformed),
         }
-        Ok(version)
     }
 }
 

@@ -116,13 +116,13 @@ impl fmt::Display for Step {
                 write!(f, "bind the group of the administrators, through {on}")
             }
             Self::Start { hosts, components } => {
-                write!(f, "start {} on {}", All(components), List(hosts))
+                write!(f, "start {} on {}", List(components), List(hosts))
             }
             Self::Restart { host, component } => {
                 write!(f, "restart {component} on {host}, where it hangs")
             }
             Self::Reconfigure { host, components, version } => {
-                let what = All(components);
+                let what = List(components);
                 write!(f, "restart {what} on {host} with {version} and new settings")
             }
             Self::Confirm { hosts, version } => {
@@ -149,18 +149,5 @@ impl fmt::Display for Step {
                 write!(f, "stop the control plane on {} for good and delete its keys", List(hosts))
             }
         }
-    }
-}
-
-/// Components with commas between them.
-struct All<'a>(&'a [Component]);
-
-impl fmt::Display for All<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, component) in self.0.iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            write!(f, "{comma}{component}")?;
-        }
-        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use crate::domain::pki::{Profile, Usage};
+use crate::domain::text::texts;
 
 /// Why a text is not what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,53 +94,23 @@ impl fmt::Display for Endpoint {
     }
 }
 
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident: $fault:ident, $is_fine:expr;)*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            /// As it was written.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = WordFault;
-
-            fn from_str(text: &str) -> Result<Self, WordFault> {
-                let is_fine: fn(&str) -> bool = $is_fine;
-                if is_fine(text) { Ok(Self(text.to_owned())) } else { Err(WordFault::$fault) }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    )*};
-}
-
-words! {
+texts! { WordFault:
     /// Below which all objects lie in etcd: `/registry`.
-    Prefix: Prefix, |it| is_path(it);
+    Prefix else Prefix if |it| is_path(it);
     /// The domain of services: `cluster.local`.
-    Domain: Domain, |it| it.len() <= 200 && it.split('.').all(is_label);
+    Domain else Domain if |it| it.len() <= 200 && it.split('.').all(is_label);
     /// Who vouches for tokens of service accounts.
-    Issuer: Issuer, |it| it.len() <= 500 && it.strip_prefix("https://").is_some_and(is_url);
+    Issuer else Issuer if |it| it.len() <= 500 && it.strip_prefix("https://").is_some_and(is_url);
     /// A path of the API server: `/readyz`.
-    UrlPath: UrlPath, |it| is_path(it);
+    UrlPath else UrlPath if |it| is_path(it);
     /// A feature gate or an admission plugin.
-    Word: Word, |it| is_word(it);
+    Word else Word if |it| is_word(it);
     /// A cipher suite, as Go names it.
-    Suite: Suite, |it| it.starts_with("TLS_") && it.len() <= 100 && it.bytes().all(is_upper);
+    Suite else Suite if |it| it.starts_with("TLS_") && it.len() <= 100 && it.bytes().all(is_upper);
     /// Where etcd serves clients: `https://192.0.2.1:2379`.
-    EtcdEndpoint: EtcdEndpoint, |it| it.strip_prefix("https://").is_some_and(is_socket);
+    EtcdEndpoint else EtcdEndpoint if |it| it.strip_prefix("https://").is_some_and(is_socket);
     /// What the audit log has of each request, in YAML.
-    AuditPolicy: AuditPolicy, |it| it.contains("audit.k8s.io/v1") && it.contains("Policy");
+    AuditPolicy else AuditPolicy if |it| it.contains("audit.k8s.io/v1") && it.contains("Policy");
 }
 
 impl EtcdEndpoint {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use crate::domain::text::release;
+
 /// A release of Kubernetes 1: `1.34.4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
@@ -85,14 +87,8 @@ impl FromStr for Version {
     type Err = VersionFault;
 
     fn from_str(text: &str) -> Result<Self, VersionFault> {
-        let number = |it: &str| -> Option<u16> {
-            let number: u16 = it.parse().ok()?;
-            (number.to_string() == it).then_some(number)
-        };
-        let mut parts = text.split('.');
-        let mut next = || parts.next().and_then(number);
-        match (next(), next(), next(), parts.next()) {
-            (Some(1), Some(minor), Some(patch), None) => Ok(Self { minor, patch }),
+        match release(text) {
+            Some((1, minor, patch)) => Ok(Self { minor, patch }),
             _ => Err(VersionFault::Malformed),
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::*;
-use super::world::{Rng, World, key_name, url, wanted};
+use super::world::{World, key_name, url, wanted};
+use crate::domain::chance::Rng;
 
 impl World {
     /// One of the things that happen to hosts.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::notation::fresh;
 use super::super::*;
-use super::world::{Conf, Process, Rng, World, key_of, wanted};
+use super::world::{Conf, Process, World, key_of, wanted};
+use crate::domain::chance::Rng;
 use crate::domain::host::{Certificates, Owner};
 use crate::domain::name::Name;
 

@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use self::perform::Outcome;
-use self::world::{Rng, World};
+use self::world::World;
 use super::*;
+use crate::domain::chance::Rng;
 use crate::domain::{Kind, Next, Step as _};
 
 /// In all, over the tests that share them.
