@@ -16,6 +16,8 @@
 
 #[path = "../tests/lab/cgroup.rs"]
 mod cgroup;
+#[path = "../tests/lab/claim.rs"]
+mod claim;
 #[path = "../tests/lab/host.rs"]
 mod host;
 #[path = "../tests/lab/lab.rs"]
@@ -26,8 +28,6 @@ mod openssh;
 #[path = "../tests/lab/program.rs"]
 mod program;
 mod report;
-#[path = "../tests/lab/run.rs"]
-mod run;
 mod turns;
 
 use std::fs::{self, File};

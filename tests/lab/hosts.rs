@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cgroup;
+use crate::claim::{links_with, mounts_below};
 use crate::lab::{Lab, PASSWORD};
 use crate::network::End;
 use crate::program::{text, within};
-use crate::run::{links_with, mounts_below};
 
 /// Whether a host gets an answer from another.
 fn pings(lab: &Lab, from: usize, to: usize) -> bool {

@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cgroup;
+use crate::claim::Claim;
 use crate::host::{Host, Site};
 use crate::network;
 use crate::program::{run, text, within};
-use crate::run::Run;
 
 /// The password of `opspw`, which its sudo asks for.
 pub(crate) const PASSWORD: &str = "lab-password";
@@ -27,7 +27,7 @@ const FIRST: usize = 10;
 pub(crate) struct Lab {
     pub(crate) hosts: Vec<Host>,
     pub(crate) site: Site,
-    run: Run,
+    claim: Claim,
 }
 
 impl Lab {
@@ -50,19 +50,19 @@ impl Lab {
         let image = Path::new(image.trim());
         let layers: Vec<_> = layers.iter().map(|it| image.join(it).display().to_string()).collect();
 
-        let run = Run::claim(&image.with_file_name("lab-runs"))?;
-        let lab = run.name();
-        let address = |number| run.address(FIRST + number);
-        let host = |number| Host::new(number, &lab, address(number), run.directory());
+        let claim = Claim::new(&image.with_file_name("lab-runs"))?;
+        let lab = claim.name();
+        let address = |number| claim.address(FIRST + number);
+        let host = |number| Host::new(number, &lab, address(number), claim.directory());
         let hosts: Vec<_> = (0..count).map(host).collect();
         let names: Vec<_> =
             hosts.iter().map(|it| format!("{} {}\n", it.address, it.name)).collect();
         let names = format!("127.0.0.1 localhost\n{}", names.concat());
-        let gateway = run.address(1);
+        let gateway = claim.address(1);
         let site =
             Site { layers: layers.join(":"), public_key: String::new(), names, lab, gateway };
         // From here on a failure is cleaned up.
-        let mut lab = Self { hosts, site, run };
+        let mut lab = Self { hosts, site, claim };
         lab.prepare()?;
         for host in &lab.hosts {
             host.start(&lab.site);
@@ -79,7 +79,7 @@ impl Lab {
             &["-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", &key],
         )?;
         self.site.public_key = fs::read_to_string(self.key().with_extension("pub")).unwrap();
-        network::create(&self.run)?;
+        network::create(&self.claim)?;
         thread::scope(|scope| {
             let site = &self.site;
             let build = |host| scope.spawn(move || Host::build(host, site));
@@ -96,7 +96,7 @@ impl Lab {
     }
 
     pub(crate) fn directory(&self) -> &Path {
-        self.run.directory()
+        self.claim.directory()
     }
 
     /// The private key that every user of every host accepts.
@@ -179,7 +179,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        let cleaned = self.run.clean();
+        let cleaned = self.claim.clean();
         // So that they are no zombies.
         for host in &self.hosts {
             host.is_running();

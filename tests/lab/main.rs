@@ -14,12 +14,12 @@
 
 mod agents;
 mod cgroup;
+mod claim;
 mod faults;
 mod host;
 mod lab;
 mod network;
 mod program;
-mod run;
 
 #[allow(
     dead_code,

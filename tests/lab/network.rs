@@ -3,8 +3,8 @@
 //! Packets are dropped by nftables between the ports of the bridge, so nobody is told: no FIN, no ICMP. The rules name
 //! ports, not addresses, so they hold for virtual addresses and ARP too, and outlive a restart of a host.
 
+use crate::claim::Claim;
 use crate::program::run;
-use crate::run::Run;
 
 /// One end of a way through the network.
 #[derive(Clone, Copy)]
@@ -18,7 +18,7 @@ pub(crate) enum End {
 }
 
 /// Makes the bridge with its address and the table without rules.
-pub(crate) fn create(of: &Run) -> Result<(), String> {
+pub(crate) fn create(of: &Claim) -> Result<(), String> {
     let name = of.name();
     run("ip", &["link", "add", &name, "type", "bridge"])?;
     run("ip", &["address", "add", &format!("{}/24", of.address(1)), "dev", &name])?;

@@ -14,16 +14,16 @@ use crate::program::{run, within};
 /// More labs at once than any machine bears.
 const MOST_LABS: u8 = 100;
 
-/// The claim of one lab: a name, a directory and a /24.
-pub(crate) struct Run {
+/// Of one lab: a name, a directory and a /24.
+pub(crate) struct Claim {
     number: u8,
     directory: PathBuf,
     _lock: File,
 }
 
-impl Run {
+impl Claim {
     /// Cleans what dead predecessors left under `home`, then takes the first free name.
-    pub(crate) fn claim(home: &Path) -> Result<Self, String> {
+    pub(crate) fn new(home: &Path) -> Result<Self, String> {
         fs::create_dir_all(home).map_err(|err| format!("{}: {err}", home.display()))?;
         let turn = lock_file(&home.join("lock"))?;
         turn.lock().map_err(|err| format!("cannot lock {}: {err}", home.display()))?;
