@@ -20,6 +20,8 @@ mod engine;
 #[allow(unused_imports, unused_macros, reason = "shared with tests")]
 mod local;
 mod report;
+#[path = "../tests/cli/run.rs"]
+mod run;
 mod turns;
 mod writer;
 

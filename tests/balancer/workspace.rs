@@ -5,7 +5,6 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::backend::{Server, Trust};
 use crate::engine::Engine;
+use crate::run::Run;
 
 pub(crate) const PORT: u16 = 6443;
 const NODES: [&str; 3] = ["lb1", "lb2", "lb3"];
@@ -146,8 +146,7 @@ impl Workspace {
 
     #[track_caller]
     pub(crate) fn plan_is_empty(&self) {
-        let run = self.run(&["plan", "-detailed-exitcode"]);
-        assert_eq!(run.code, Some(0), "the plan is not empty:\n{}", run.text);
+        self.run(&["plan", "-detailed-exitcode"]).plans_nothing();
     }
 
     #[track_caller]
@@ -227,40 +226,3 @@ macro_rules! for_each_engine_with_haproxy {
     };
 }
 pub(crate) use for_each_engine_with_haproxy;
-
-/// What an engine said and how it ended.
-pub(crate) struct Run {
-    code: Option<i32>,
-    text: String,
-    /// The same without line breaks and frames, which depend on the width.
-    flat: String,
-}
-
-impl Run {
-    fn new(what: &str, output: &Output) -> Self {
-        let [stdout, stderr] =
-            [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
-        let text = format!("{what}\n{stdout}\n{stderr}");
-        let words = text.split(|it: char| it.is_whitespace() || "│╷╵".contains(it));
-        let flat = words.filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ");
-        Self { code: output.status.code(), text, flat }
-    }
-
-    #[track_caller]
-    fn succeeds(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}", self.text);
-        self
-    }
-
-    #[track_caller]
-    fn fails(self) -> Self {
-        assert_ne!(self.code, Some(0), "{}", self.text);
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn says(self, sentence: &str) -> Self {
-        assert!(self.flat.contains(sentence), "{sentence:?} was not said:\n{}", self.text);
-        self
-    }
-}

@@ -112,7 +112,8 @@ fn an_operation_that_takes_too_long_stops_at_a_step(at: &Workspace) {
 fn a_panic_in_create_is_an_error_and_the_process_lives(at: &Workspace) {
     // The other thing is under way in the same process when the panic comes.
     at.config(&(thing("a", "fail = \"panic\"") + &thing("b", "delay = \"500ms\"")));
-    at.apply_fails()
+    at.run(&["apply", "-auto-approve"])
+        .fails_and_lives()
         .says("Error: The provider crashed in this operation")
         .says("the fault was injected")
         .says("with probe_thing.a,");
@@ -127,7 +128,9 @@ fn a_panic_in_update_keeps_the_prior_state(at: &Workspace) {
     at.settle();
     let before = at.attributes();
     at.thing("note = \"new\"\nfail = \"panic\"");
-    at.apply_fails().says("Error: The provider crashed in this operation");
+    at.run(&["apply", "-auto-approve"])
+        .fails_and_lives()
+        .says("Error: The provider crashed in this operation");
     assert_eq!(at.attributes(), before);
     assert_eq!(at.object("a").unwrap()["note"], json!("old"));
     at.thing("note = \"new\"");

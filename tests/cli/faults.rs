@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::engine::for_each_engine;
 use crate::processes::{Running, children, ended, is_gone, until};
-use crate::workspace::{Run, Workspace, thing};
+use crate::run::Run;
+use crate::workspace::{Workspace, thing};
 
 for_each_engine![
     an_interrupt_stops_an_update_at_a_safe_point,

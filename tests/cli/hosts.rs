@@ -11,8 +11,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use crate::agents::agents_made_of;
 use crate::engine::Engine;
 use crate::processes::{Running, until};
+use crate::run::Run;
 use crate::trial::{FIRST, Trial, Wish};
-use crate::workspace::Run;
 
 macro_rules! for_each_engine_with_hosts {
     ($($test:ident),+ $(,)?) => {

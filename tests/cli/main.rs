@@ -18,6 +18,7 @@ mod agents;
 mod engine;
 #[cfg(target_os = "linux")]
 mod processes;
+mod run;
 #[cfg(target_os = "linux")]
 #[path = "../support/trial.rs"]
 mod trial;

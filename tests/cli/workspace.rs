@@ -4,12 +4,13 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::engine::Engine;
+use crate::run::Run;
 
 /// The provider of a workspace unless a test writes another.
 const PROVIDER: &str = r#"
@@ -132,8 +133,7 @@ impl Workspace {
 
     #[track_caller]
     pub(crate) fn plan_is_empty(&self) {
-        let run = self.run(&["plan", "-detailed-exitcode"]);
-        assert_eq!(run.code, Some(0), "the plan is not empty:\n{}", run.text);
+        self.run(&["plan", "-detailed-exitcode"]).plans_nothing();
     }
 
     /// What an apply would do: the text of the plan, and the plan.
@@ -199,75 +199,6 @@ impl Workspace {
 /// The block of a thing whose file has the name of its address.
 pub(crate) fn thing(name: &str, arguments: &str) -> String {
     format!("resource \"probe_thing\" \"{name}\" {{\n  name = \"{name}\"\n{arguments}\n}}\n")
-}
-
-/// What an engine said and how it ended.
-pub(crate) struct Run {
-    code: Option<i32>,
-    stdout: Vec<u8>,
-    /// Everything it said.
-    pub(crate) text: String,
-    /// The same without line breaks and frames, which depend on the width.
-    flat: String,
-}
-
-impl Run {
-    pub(crate) fn new(what: &str, output: &Output) -> Self {
-        let [stdout, stderr] =
-            [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
-        let text = format!("{what}\n{stdout}\n{stderr}");
-        let words: Vec<_> =
-            text.split_whitespace().filter(|it| !["│", "╷", "╵"].contains(it)).collect();
-        let flat = words.join(" ");
-        Self { code: output.status.code(), stdout: output.stdout.clone(), text, flat }
-    }
-
-    #[track_caller]
-    pub(crate) fn succeeds(self) -> Self {
-        assert_eq!(self.code, Some(0), "it failed:\n{}", self.text);
-        self
-    }
-
-    /// Fails with errors of its own: nothing crashed.
-    #[track_caller]
-    pub(crate) fn fails(self) -> Self {
-        assert_eq!(self.code, Some(1), "it did not fail:\n{}", self.text);
-        for crash in
-            ["plugin crashed", "Plugin did not respond", "Request cancelled", "stack trace"]
-        {
-            assert!(
-                !self.has(crash),
-                "the process of the provider did not live on:\n{}",
-                self.text
-            );
-        }
-        for bug in ["This is a bug in the provider", "inconsistent"] {
-            let is_ours = self.has("The provider crashed in this operation");
-            assert!(is_ours || !self.has(bug), "a bug was told:\n{}", self.text);
-        }
-        self
-    }
-
-    /// Whether it said so, at any width.
-    pub(crate) fn has(&self, sentence: &str) -> bool {
-        self.flat.contains(sentence)
-    }
-
-    #[track_caller]
-    pub(crate) fn says(self, sentence: &str) -> Self {
-        assert!(self.has(sentence), "{sentence:?} was not said:\n{}", self.text);
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn never_says(self, sentence: &str) -> Self {
-        assert!(!self.has(sentence), "{sentence:?} was said:\n{}", self.text);
-        self
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.stdout).unwrap()
-    }
 }
 
 pub(crate) struct Plan {

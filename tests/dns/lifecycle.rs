@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::bind::{ALGORITHMS, Bind};
 use crate::engine::for_each_engine;
-use crate::workspace::{Run, Workspace, record};
+use crate::run::Run;
+use crate::workspace::{Workspace, record};
 
 for_each_engine![
     a_record_is_created_changed_in_place_and_destroyed,

@@ -15,6 +15,9 @@ mod bind;
 #[path = "../cli/engine.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod engine;
+#[path = "../cli/run.rs"]
+#[allow(dead_code, reason = "shared with the tests of the probe")]
+mod run;
 mod workspace;
 
 mod conflicts;

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::{env, fs};
 
 use serde_json::Value;
@@ -11,6 +11,7 @@ use terraform_provider_ha::remote::dns::Server;
 
 use crate::bind::{Bind, Special};
 use crate::engine::Engine;
+use crate::run::Run;
 
 pub(crate) struct Workspace {
     pub(crate) engine: Engine,
@@ -154,8 +155,7 @@ impl Workspace {
 
     #[track_caller]
     pub(crate) fn plan_is_empty(&self) {
-        let run = self.run(&["plan", "-detailed-exitcode"]);
-        assert_eq!(run.code, Some(0), "the plan is not empty:\n{}", run.text);
+        self.run(&["plan", "-detailed-exitcode"]).plans_nothing();
     }
 
     /// Applies; what there is then is what was asked for.
@@ -193,50 +193,4 @@ pub(crate) fn record(name: &str, arguments: &str) -> String {
 /// A server for what needs none.
 pub(crate) fn nobody() -> Server {
     Server { address: "127.0.0.1".to_owned(), port: 1 }
-}
-
-/// What an engine said and how it ended.
-pub(crate) struct Run {
-    code: Option<i32>,
-    pub(crate) text: String,
-    /// The same without line breaks and frames, which depend on the width.
-    flat: String,
-}
-
-impl Run {
-    pub(crate) fn new(what: &str, output: &Output) -> Self {
-        let [stdout, stderr] =
-            [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
-        let text = format!("{what}\n{stdout}\n{stderr}");
-        let words = text.split_whitespace().filter(|it| !["│", "╷", "╵"].contains(it));
-        let flat = words.collect::<Vec<_>>().join(" ");
-        Self { code: output.status.code(), text, flat }
-    }
-
-    #[track_caller]
-    pub(crate) fn succeeds(self) -> Self {
-        assert_eq!(self.code, Some(0), "it failed:\n{}", self.text);
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn fails(self) -> Self {
-        assert_eq!(self.code, Some(1), "it did not fail:\n{}", self.text);
-        for bug in ["plugin crashed", "did not respond", "bug in the provider", "inconsistent"] {
-            assert!(!self.flat.contains(bug), "a bug was told:\n{}", self.text);
-        }
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn says(self, sentence: &str) -> Self {
-        assert!(self.flat.contains(sentence), "{sentence:?} was not said:\n{}", self.text);
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn never_says(self, sentence: &str) -> Self {
-        assert!(!self.flat.contains(sentence), "{sentence:?} was said:\n{}", self.text);
-        self
-    }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::engine::Engine;
+use crate::run::Run;
 
 pub(crate) const VERSION: &str = "3.6.16";
 pub(crate) const NODES: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -166,8 +167,7 @@ impl Local {
 
     #[track_caller]
     pub(crate) fn plan_is_empty(&self) {
-        let run = self.run(&["plan", "-detailed-exitcode"]);
-        assert_eq!(run.code, Some(0), "the plan is not empty:\n{}", run.text);
+        self.run(&["plan", "-detailed-exitcode"]).plans_nothing();
     }
 
     #[track_caller]
@@ -290,45 +290,4 @@ fn processes_of(path: &str) -> Vec<(Pid, String)> {
     };
     let all = fs::read_dir("/proc").unwrap().flatten();
     all.filter_map(|it| line(Pid::from_raw(it.file_name().to_str()?.parse().ok()?)?)).collect()
-}
-
-/// What an engine said and how it ended.
-pub(crate) struct Run {
-    code: Option<i32>,
-    text: String,
-    /// The same without line breaks and frames, which depend on the width.
-    flat: String,
-}
-
-impl Run {
-    fn new(what: &str, output: &Output) -> Self {
-        let [stdout, stderr] =
-            [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
-        let text = format!("{what}\n{stdout}\n{stderr}");
-        let words = text.split_whitespace().filter(|it| !["│", "╷", "╵"].contains(it));
-        let flat = words.collect::<Vec<_>>().join(" ");
-        Self { code: output.status.code(), text, flat }
-    }
-
-    #[track_caller]
-    pub(crate) fn succeeds(self) -> Self {
-        assert_eq!(self.code, Some(0), "it failed:\n{}", self.text);
-        self
-    }
-
-    #[track_caller]
-    fn fails(self) -> Self {
-        assert_eq!(self.code, Some(1), "it did not fail:\n{}", self.text);
-        self
-    }
-
-    pub(crate) fn has(&self, sentence: &str) -> bool {
-        self.flat.contains(sentence)
-    }
-
-    #[track_caller]
-    pub(crate) fn says(self, sentence: &str) -> Self {
-        assert!(self.has(sentence), "{sentence:?} was not said:\n{}", self.text);
-        self
-    }
 }

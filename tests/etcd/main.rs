@@ -18,6 +18,9 @@ mod local;
 #[path = "../cli/processes.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod processes;
+#[path = "../cli/run.rs"]
+#[allow(dead_code, reason = "shared with the tests of the probe")]
+mod run;
 
 mod imports;
 mod lifecycle;

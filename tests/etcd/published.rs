@@ -7,8 +7,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::local::{Local, Run, for_each_engine_with_etcd};
+use crate::local::{Local, for_each_engine_with_etcd};
 use crate::processes::until;
+use crate::run::Run;
 
 for_each_engine_with_etcd![
     the_example_runs_on_this_machine,

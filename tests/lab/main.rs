@@ -33,6 +33,9 @@ mod engine;
 #[path = "../cli/processes.rs"]
 mod processes;
 #[allow(dead_code, reason = "the tests of the engines need more of it")]
+#[path = "../cli/run.rs"]
+mod run;
+#[allow(dead_code, reason = "the tests of the engines need more of it")]
 #[path = "../support/trial.rs"]
 mod trial;
 #[allow(dead_code, reason = "the tests of the engines need more of it")]

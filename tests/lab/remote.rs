@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::lab::Lab;
+use crate::run::Run;
 use crate::trial::{Trial, Wish};
-use crate::workspace::{Run, Workspace};
+use crate::workspace::Workspace;
 
 /// The hosts by the keys that the configuration gives them.
 pub(crate) const NODES: [&str; 3] = ["a", "b", "c"];

@@ -11,8 +11,8 @@ use crate::engine::Engine;
 use crate::processes::{Running, children, is_gone, until};
 use crate::program::within;
 use crate::remote::{NODES, Remote, apply_elsewhere, number};
+use crate::run::Run;
 use crate::trial::{FIRST, Wish};
-use crate::workspace::Run;
 
 const SECOND: Wish<'_> = Wish { version: "2", message: "good morning" };
 const THIRD: Wish<'_> = Wish { version: "3", message: "good morning" };

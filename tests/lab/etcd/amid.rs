@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::cluster::{ABC, Cluster, VERSION};
 use crate::processes::{Running, children, is_gone, until_within};
-use crate::workspace::Run;
+use crate::run::Run;
 
 /// Something that is done to a run.
 pub(crate) type Deed = fn(&Running);

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::network::End;
 use crate::processes::until_within;
 use crate::remote::apply_elsewhere;
-use crate::workspace::Run;
+use crate::run::Run;
 
 const ALL: [usize; 3] = [0, 1, 2];
 

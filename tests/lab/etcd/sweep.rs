@@ -3,7 +3,7 @@
 use super::amid::{LIMIT, kill_provider, quota, try_amid};
 use super::cluster::{ABC, Cluster, VERSIONS};
 use crate::engine::Engine;
-use crate::workspace::Run;
+use crate::run::Run;
 
 /// More runs than any of these operations has steps.
 const MOST: usize = 60;
