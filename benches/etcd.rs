@@ -13,12 +13,16 @@
     reason = "a program of its own, with more of the tests than it uses"
 )]
 
+#[path = "../tests/cli/directory.rs"]
+mod directory;
 #[path = "../tests/cli/engine.rs"]
 #[allow(unused_imports, unused_macros, reason = "shared with tests")]
 mod engine;
 #[path = "../tests/etcd/local.rs"]
 #[allow(unused_imports, unused_macros, reason = "shared with tests")]
 mod local;
+#[path = "../tests/support/local_hosts.rs"]
+mod local_hosts;
 mod report;
 #[path = "../tests/cli/run.rs"]
 mod run;

@@ -12,9 +12,14 @@
 )]
 
 mod backend;
+#[path = "../cli/directory.rs"]
+#[allow(dead_code, reason = "shared with the tests of the probe")]
+mod directory;
 #[path = "../cli/engine.rs"]
 #[allow(dead_code, unused_imports, unused_macros, reason = "shared with the tests of the probe")]
 mod engine;
+#[path = "../support/local_hosts.rs"]
+mod local_hosts;
 #[path = "../cli/run.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod run;

@@ -15,6 +15,8 @@
 #[cfg(target_os = "linux")]
 #[path = "../support/agents.rs"]
 mod agents;
+#[allow(dead_code, reason = "shared with tests of the provider that is shipped")]
+mod directory;
 mod engine;
 #[cfg(target_os = "linux")]
 mod processes;

@@ -2,13 +2,14 @@
 
 use std::env;
 use std::fs;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
+use crate::directory::Directory;
 use crate::engine::Engine;
 use crate::run::Run;
 
@@ -24,11 +25,9 @@ provider "probe" {
 }
 "#;
 
+/// A [`Directory`] of which the provider is one of the tests, by default the probe.
 pub(crate) struct Workspace {
-    pub(crate) engine: Engine,
-    /// Beside what an engine needs by itself.
-    pub(crate) environment: Vec<(String, PathBuf)>,
-    directory: TempDir,
+    directory: Directory,
 }
 
 impl Workspace {
@@ -41,7 +40,7 @@ impl Workspace {
 
     /// A directory in which `init` was run, with one of the providers of the tests.
     pub(crate) fn serving(engine: Engine, name: &str, provider: &str) -> Self {
-        let at = Self { engine, environment: Vec::new(), directory: tempfile::tempdir().unwrap() };
+        let at = Self { directory: Directory::new(engine) };
         let mirror = at.path("mirror");
         for registry in ["registry.terraform.io", "registry.opentofu.org"] {
             let home = mirror
@@ -54,53 +53,15 @@ impl Workspace {
             symlink(example(name), home.join(format!("terraform-provider-{name}_v0.1.0"))).unwrap();
         }
         let mirror = mirror.display();
-        let rc =
-            format!("provider_installation {{\n  filesystem_mirror {{ path = \"{mirror}\" }}\n}}");
-        fs::write(at.path("rc"), rc).unwrap();
+        at.providers(&format!("  filesystem_mirror {{ path = \"{mirror}\" }}"));
         at.provider(provider);
         at.run(&["init"]).succeeds();
         at
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// Replaces the file with the provider.
-    pub(crate) fn provider(&self, hcl: &str) {
-        fs::write(self.path("provider.tf"), hcl).unwrap();
-    }
-
-    /// Replaces the file with everything else.
-    pub(crate) fn config(&self, hcl: &str) {
-        fs::write(self.path("main.tf"), hcl).unwrap();
-    }
-
     /// A configuration of nothing but `probe_thing.a`, whose file is `a.json`.
     pub(crate) fn thing(&self, arguments: &str) {
         self.config(&thing("a", arguments));
-    }
-
-    /// The engine with its arguments, not started.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let (verb, rest) = arguments.split_first().unwrap();
-        // Flags stand between the verb and what it is about.
-        let flags: &[&str] = match *verb {
-            "providers" => &[],
-            "init" | "plan" | "apply" | "destroy" | "import" => &["-no-color", "-input=false"],
-            _ => &["-no-color"],
-        };
-        let mut command = self.engine.command();
-        command.arg(verb).args(flags).args(rest);
-        command.current_dir(self.directory.path()).env("TF_CLI_CONFIG_FILE", self.path("rc"));
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command
-    }
-
-    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
-        let output = self.command(arguments).output();
-        let output = output.unwrap_or_else(|err| self.engine.explain(&err));
-        Run::new(&arguments.join(" "), &output)
     }
 
     /// Starts an apply in a process group of its own, as a shell does it.
@@ -112,31 +73,7 @@ impl Workspace {
         command.spawn().unwrap_or_else(|err| self.engine.explain(&err))
     }
 
-    pub(crate) fn apply(&self) -> Run {
-        self.run(&["apply", "-auto-approve"]).succeeds()
-    }
-
-    pub(crate) fn apply_fails(&self) -> Run {
-        self.run(&["apply", "-auto-approve"]).fails()
-    }
-
-    pub(crate) fn destroy(&self) -> Run {
-        self.run(&["destroy", "-auto-approve"]).succeeds()
-    }
-
-    /// Applies; what there is then is what was asked for.
-    pub(crate) fn settle(&self) -> Run {
-        let run = self.apply();
-        self.plan_is_empty();
-        run
-    }
-
-    #[track_caller]
-    pub(crate) fn plan_is_empty(&self) {
-        self.run(&["plan", "-detailed-exitcode"]).plans_nothing();
-    }
-
-    /// What an apply would do: the text of the plan, and the plan.
+    /// What an apply would do: the text of the plan, and the plan. It takes the place of the one of a directory.
     #[track_caller]
     pub(crate) fn plan(&self) -> Plan {
         self.plan_with(&[])
@@ -147,10 +84,6 @@ impl Workspace {
         let run = self.run(&[&["plan", "-out=plan.out"], arguments].concat()).succeeds();
         let shown = self.run(&["show", "-json", "plan.out"]).succeeds();
         Plan { run, json: shown.json() }
-    }
-
-    pub(crate) fn plan_fails(&self) -> Run {
-        self.run(&["plan"]).fails()
     }
 
     /// The object that is really there.
@@ -175,24 +108,29 @@ impl Workspace {
         log.lines().filter(|it| !it.starts_with("read ")).map(str::to_owned).collect()
     }
 
-    /// The whole state file as it is stored.
-    pub(crate) fn state(&self) -> Value {
-        let state = fs::read(self.path("terraform.tfstate")).unwrap();
-        serde_json::from_slice(&state).unwrap()
-    }
-
-    /// What is stored of `probe_thing.<name>`: attributes, private data, identity, status.
+    /// What is stored of `probe_thing.<name>`.
     pub(crate) fn stored(&self, name: &str) -> Option<Value> {
-        let state = self.state();
-        let resources = state["resources"].as_array().unwrap();
-        let is_it = |it: &&Value| it["type"] == "probe_thing" && it["name"] == name;
-        resources.iter().find(is_it)?["instances"].get(0).cloned()
+        self.stored_of("probe_thing", name)
     }
 
     /// The stored attributes of `probe_thing.a`.
     #[track_caller]
     pub(crate) fn attributes(&self) -> Value {
         self.stored("a").expect("probe_thing.a is in the state")["attributes"].clone()
+    }
+}
+
+impl Deref for Workspace {
+    type Target = Directory;
+
+    fn deref(&self) -> &Directory {
+        &self.directory
+    }
+}
+
+impl DerefMut for Workspace {
+    fn deref_mut(&mut self) -> &mut Directory {
+        &mut self.directory
     }
 }
 

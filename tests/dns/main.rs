@@ -12,6 +12,9 @@
 )]
 
 mod bind;
+#[path = "../cli/directory.rs"]
+#[allow(dead_code, reason = "shared with the tests of the probe")]
+mod directory;
 #[path = "../cli/engine.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod engine;

@@ -11,10 +11,15 @@
     reason = "a test drives processes, fails by panicking, and says what it leaves out"
 )]
 
+#[path = "../cli/directory.rs"]
+#[allow(dead_code, reason = "shared with the tests of the probe")]
+mod directory;
 #[path = "../cli/engine.rs"]
 #[allow(dead_code, unused_imports, unused_macros, reason = "shared with the tests of the probe")]
 mod engine;
 mod local;
+#[path = "../support/local_hosts.rs"]
+mod local_hosts;
 #[path = "../cli/processes.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod processes;

@@ -35,7 +35,7 @@ impl<'a> Published<'a> {
     }
 
     fn run(&self, verb: &str, arguments: &[&str]) -> Run {
-        let mut command = self.on.command();
+        let mut command = self.on.bare();
         command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(self.folder));
         command.env("TF_DATA_DIR", self.on.path("data")).args([verb, "-no-color"]).args(arguments);
         for (name, value) in &self.variables {
@@ -97,7 +97,7 @@ fn the_usage_of_the_module_is_valid(on: &Local) {
     fs::write(on.path("main.tf"), usage).unwrap();
     symlink(repository.join("modules"), on.path("modules")).unwrap();
     for verb in ["get", "validate"] {
-        let mut command = on.command();
+        let mut command = on.bare();
         command.args([verb, "-no-color"]);
         on.output(verb, command).succeeds();
     }

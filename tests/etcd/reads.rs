@@ -85,7 +85,8 @@ fn a_cluster_is_looked_at_and_spoken_to(on: &Local) {
     let secret = key.lines().nth(1).unwrap();
     assert!(40 < secret.len() && key.starts_with("-----BEGIN PRIVATE KEY-----"));
     on.run_with(&["plan", "-out=plan.bin"], &with);
-    fs::write(on.path("plan.json"), on.show("plan.bin")).unwrap();
+    let shown = on.run(&["show", "-json", "plan.bin"]).succeeds();
+    fs::write(on.path("plan.json"), shown.text).unwrap();
     let files = tree(&on.path(""));
     assert!(files.iter().any(|it| it.0.ends_with("trace.log")));
     for (path, content) in &files {

@@ -21,6 +21,9 @@ mod lab;
 mod network;
 mod program;
 
+#[allow(dead_code, reason = "the tests of the engines need more of it")]
+#[path = "../cli/directory.rs"]
+mod directory;
 #[allow(
     dead_code,
     unused_imports,
