@@ -13,6 +13,7 @@
 )]
 
 mod agents;
+mod amid;
 mod cgroup;
 mod claim;
 mod faults;

@@ -4,11 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
-
+use crate::amid::{Kills, killed_after_steps};
 use crate::cgroup;
 use crate::engine::Engine;
-use crate::processes::{Running, children, is_gone, until};
+use crate::processes::{Running, until};
 use crate::program::within;
 use crate::remote::{NODES, Remote, apply_elsewhere, number};
 use crate::run::Run;
@@ -184,52 +183,19 @@ fn provider(on: &Remote) -> std::path::PathBuf {
 fn a_provider_that_is_killed_after_any_step_is_continued_by_the_next() {
     let Some(on) = Remote::new(Engine::Terraform, "root") else { return };
     let at = &on.trial.at;
+    let kills = Kills { chosen: |_| true, limit: Duration::from_secs(30), most: 20 };
     on.wish(FIRST, &NODES);
     // Claim, install, three times configure and start, note.
-    assert!(6 <= killed_after_each_step(&on, &[]));
+    assert!(6 <= killed_after_steps(at, &[], &kills));
     on.all_say(Some("1 good morning"));
     at.plan_is_empty();
 
     on.wish(SECOND, &NODES);
-    assert!(4 <= killed_after_each_step(&on, &[]));
+    assert!(4 <= killed_after_steps(at, &[], &kills));
     on.all_say(Some("2 good morning"));
     at.plan_is_empty();
 
-    assert!(2 <= killed_after_each_step(&on, &["-destroy"]));
+    assert!(2 <= killed_after_steps(at, &["-destroy"], &kills));
     on.all_say(None);
     assert!(!on.trial.is_in_state());
-}
-
-/// Applies until it succeeds, and kills each run as soon as it tells of a step. How many were killed.
-fn killed_after_each_step(on: &Remote, arguments: &[&str]) -> usize {
-    let at = &on.trial.at;
-    for killed in 0..20 {
-        let log = at.path(&format!("log-{killed}{}", arguments.concat()));
-        let _ = fs::remove_file(&log);
-        let running = Running::new(at.spawn_apply(|command| {
-            command.args(arguments).env("TF_LOG_PROVIDER", "INFO").env("TF_LOG_PATH", &log);
-        }));
-        let engine = running.pid();
-        let has_stepped = until("a step", || {
-            let log = fs::read_to_string(&log).unwrap_or_default();
-            if log.contains("step=") { Some(true) } else { is_gone(engine).then_some(false) }
-        });
-        if !has_stepped {
-            Run::new("the last apply", &running.end()).succeeds();
-            return killed;
-        }
-        for provider in children(engine) {
-            // It may have come to its end.
-            let _ = kill_process(pid(provider), Signal::KILL);
-        }
-        let run = Run::new("apply", &running.end());
-        assert!(!run.has("tainted") && !run.has("another run is at work"), "{}", run.text);
-        let state = fs::read_to_string(at.path("terraform.tfstate")).unwrap_or_default();
-        assert!(!state.contains("tainted"), "{state}");
-    }
-    panic!("twenty applies did not suffice");
-}
-
-fn pid(number: u32) -> Pid {
-    Pid::from_raw(number.try_into().unwrap()).unwrap()
 }

@@ -3,12 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::amid::{
-    Deed, LIMIT, amid, amid_a_roll, converges, interrupt, interrupt_twice, kill_engine,
-    kill_provider, quota,
-};
+use super::amid::{amid_a_roll, quota};
 use super::client::Client;
 use super::cluster::{ABC, Cluster, VERSION};
+use crate::amid::{
+    Deed, LIMIT, amid, converges, interrupt, interrupt_twice, kill_engine, kill_provider,
+};
 use crate::engine::Engine;
 use crate::network::End;
 use crate::processes::until_within;
@@ -25,7 +25,7 @@ fn a_run_that_is_interrupted_is_continued_by_the_next() {
         [("claim", interrupt), ("bring etcd", interrupt_twice), ("start the first", kill_engine)];
     for (words, way) in ways {
         on.wish(VERSION, &ABC, &quota(0));
-        let running = amid(&on, words);
+        let running = amid(&on.at, words);
         way(&running);
         assert!(!running.end_within(LIMIT).status.success(), "{words}");
         assert!(!is_in_state(&on), "{words}");
@@ -49,9 +49,7 @@ fn a_run_that_is_interrupted_is_continued_by_the_next() {
             ended.fails().says("it was stopped after this step: restart etcd on");
         }
         // A member that was being restarted comes up by itself.
-        until_within(LIMIT, "all members", || {
-            ALL.iter().all(|it| on.try_etcdctl(*it, &["endpoint", "health"]).is_ok()).then_some(())
-        });
+        serve_by_themselves(&on);
         on.at.plan().run.says("restart etcd on");
         on.at.settle().never_says("tainted");
         eprintln!("{what}: {:?}", client.lap());
@@ -73,13 +71,13 @@ fn an_apply_outlives_what_happens_to_its_connections() {
     on.lab.block(End::Host(2), End::Here);
     thread::sleep(Duration::from_secs(20));
     on.lab.heal();
-    converges(&on, running);
+    converges(&on.at, running);
     eprintln!("a connection lost without a word: {:?}", client.lap());
 
     let running = amid_a_roll(&on, 2);
     // Its own connection goes with the others.
     on.lab.ssh_as("root", 2, "pkill -KILL -f '^sshd: root'");
-    converges(&on, running);
+    converges(&on.at, running);
     eprintln!("a connection closed: {:?}", client.lap());
 
     // A host stalls, and meanwhile somebody else applies.
@@ -92,7 +90,7 @@ fn an_apply_outlives_what_happens_to_its_connections() {
     turned_away.says("another run is at work").says("holds it (run ");
     thread::sleep(Duration::from_secs(17).saturating_sub(began.elapsed()));
     on.lab.thaw(2);
-    converges(&on, running);
+    converges(&on.at, running);
     eprintln!("a host frozen: {:?}", client.lap());
 
     // Packets get lost on all ways.

@@ -3,9 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use super::amid::{amid, amid_a_roll, converges, quota};
+use super::amid::{amid_a_roll, quota};
 use super::client::Client;
 use super::cluster::{ABC, Cluster, VERSION};
+use crate::amid::{amid, converges};
 use crate::engine::Engine;
 use crate::processes::until_within;
 
@@ -22,11 +23,11 @@ fn members_that_suffer_are_waited_for_and_never_removed() {
 
     // The leader dies while a member comes.
     on.wish(VERSION, &[&ABC[..], &[("d", 3)]].concat(), &quota(0));
-    let running = amid(&on, "add d as a learner");
+    let running = amid(&on.at, "add d as a learner");
     let leader = leader(&on);
     client.lap();
     on.lab.ssh(leader, &format!("kill -KILL {}", on.pid(leader)));
-    converges(&on, running);
+    converges(&on.at, running);
     let lap = client.lap();
     eprintln!("a leader killed: {lap:?}");
     assert!(lap.gap < ELECTED, "{lap:?}");
@@ -44,7 +45,7 @@ fn members_that_suffer_are_waited_for_and_never_removed() {
     thread::sleep(Duration::from_secs(10));
     assert_eq!(ALL.map(|it| on.pid(it)), before, "nothing restarts meanwhile");
     on.lab.ssh(hung, "systemctl kill -s CONT etcd-prod");
-    converges(&on, running);
+    converges(&on.at, running);
     assert_eq!(on.etcdctl(0, &["member", "list"]), ids);
     eprintln!("a member that hangs: {:?}", client.lap());
 
@@ -55,7 +56,7 @@ fn members_that_suffer_are_waited_for_and_never_removed() {
     on.lab.partition(&[alone], &rest);
     thread::sleep(Duration::from_secs(8));
     on.lab.heal();
-    converges(&on, running);
+    converges(&on.at, running);
     assert_eq!(on.etcdctl(0, &["member", "list"]), ids);
     eprintln!("a leader parted from the others: {:?}", client.lap());
 
@@ -65,7 +66,7 @@ fn members_that_suffer_are_waited_for_and_never_removed() {
     on.lab.partition(&[1], &[2]);
     thread::sleep(Duration::from_secs(8));
     on.lab.heal();
-    converges(&on, running);
+    converges(&on.at, running);
     assert_eq!(on.etcdctl(0, &["member", "list"]), ids);
     eprintln!("all parted: {:?}", client.lap());
 

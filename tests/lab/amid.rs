@@ -1,0 +1,112 @@
+//! An apply in the middle of its work, and what is done to it there.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use crate::processes::{Running, children, is_gone, until_within};
+use crate::run::Run;
+use crate::workspace::Workspace;
+
+/// Something that is done to a run.
+pub(crate) type Deed = fn(&Running);
+
+/// No apply of these tests needs longer, whatever is done to hosts and members meanwhile.
+pub(crate) const LIMIT: Duration = Duration::from_mins(3);
+
+/// Where an apply tells of its steps.
+const LOG: &str = "amid.log";
+
+/// Which runs lose their provider, and what none of them exceeds.
+pub(crate) struct Kills {
+    /// For each run, whether its provider is killed after its first step.
+    pub(crate) chosen: fn(usize) -> bool,
+    /// No run takes longer.
+    pub(crate) limit: Duration,
+    /// More runs than any of the operations has steps.
+    pub(crate) most: usize,
+}
+
+/// An apply that has told of a step with these words.
+#[track_caller]
+pub(crate) fn amid(at: &Workspace, words: &str) -> Running {
+    let running = start(at, &[]);
+    let is_amid = has_told(at, &running, words, LIMIT);
+    assert!(is_amid, "no step was to {words:?}:\n{}", Run::new("apply", &running.end()).text);
+    running
+}
+
+/// It goes on until all is as planned.
+#[track_caller]
+pub(crate) fn converges(at: &Workspace, running: Running) {
+    Run::new("apply", &running.end_within(LIMIT)).succeeds();
+    at.plan_is_empty();
+}
+
+/// Applies until it succeeds; runs are killed as soon as they tell of a step. How many were killed.
+#[track_caller]
+pub(crate) fn killed_after_steps(at: &Workspace, arguments: &[&str], kills: &Kills) -> usize {
+    for run in 0..kills.most {
+        let running = start(at, arguments);
+        let is_killed = (kills.chosen)(run) && has_told(at, &running, "", kills.limit);
+        if is_killed {
+            kill_provider(&running);
+        }
+        let ended = Run::new("apply", &running.end_within(kills.limit));
+        assert!(!ended.has("tainted") && !ended.has("another run is at work"), "{}", ended.text);
+        let state = fs::read_to_string(at.path("terraform.tfstate")).unwrap_or_default();
+        assert!(!state.contains("tainted"), "{state}");
+        if !is_killed {
+            ended.succeeds();
+            return run;
+        }
+    }
+    panic!("{} applies did not suffice", kills.most);
+}
+
+fn start(at: &Workspace, arguments: &[&str]) -> Running {
+    let log = at.path(LOG);
+    let _ = fs::remove_file(&log);
+    Running::new(at.spawn_apply(|command| {
+        command.args(arguments).env("TF_LOG_PROVIDER", "INFO").env("TF_LOG_PATH", &log);
+    }))
+}
+
+/// Waits until a run has told of a step with these words. False: it ended before.
+fn has_told(at: &Workspace, running: &Running, words: &str, limit: Duration) -> bool {
+    let (log, engine) = (at.path(LOG), running.pid());
+    until_within(limit, &format!("a step to {words:?}"), || {
+        let log = fs::read_to_string(&log).unwrap_or_default();
+        let is_told = log.lines().any(|it| it.contains("step=") && it.contains(words));
+        if is_told { Some(true) } else { is_gone(engine).then_some(false) }
+    })
+}
+
+/// What Ctrl-C does: the whole group gets it, the provider too.
+pub(crate) fn interrupt(running: &Running) {
+    kill_process_group(pid(running.pid()), Signal::INT).unwrap();
+}
+
+pub(crate) fn interrupt_twice(running: &Running) {
+    interrupt(running);
+    // An engine takes two at once for one.
+    std::thread::sleep(Duration::from_millis(300));
+    // It may have come to its end.
+    let _ = kill_process_group(pid(running.pid()), Signal::INT);
+}
+
+pub(crate) fn kill_engine(running: &Running) {
+    kill_process(pid(running.pid()), Signal::KILL).unwrap();
+}
+
+pub(crate) fn kill_provider(running: &Running) {
+    for provider in children(running.pid()) {
+        // It may have come to its end.
+        let _ = kill_process(pid(provider), Signal::KILL);
+    }
+}
+
+fn pid(number: u32) -> Pid {
+    Pid::from_raw(number.try_into().unwrap()).unwrap()
+}
