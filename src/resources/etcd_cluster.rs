@@ -1,6 +1,5 @@
 //! `ha_etcd_cluster`: an etcd cluster on hosts.
 
-mod certificates;
 mod course;
 mod filled;
 mod forecast;

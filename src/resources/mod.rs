@@ -1,5 +1,6 @@
 //! The Terraform types that the provider serves, one file each, the provider block, and what types have in common.
 
+mod certificates;
 mod checks;
 mod dns;
 mod dns_lookup;
@@ -9,6 +10,7 @@ mod etcd_client;
 mod etcd_cluster;
 mod etcd_status;
 mod explain;
+mod filled;
 mod fleet;
 pub mod host;
 pub mod hosts;

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{EtcdClusterModel, complete, has_same_settings, members, name};
-use super::{EtcdCluster, Kept, Last, certificates, ill, wish};
-use crate::actions::etcd::{EtcdCluster as World, KIND, Look, Setup, Site};
+use super::{EtcdCluster, Kept, Last, ill, wish};
+use crate::actions::etcd::{Certificates, EtcdCluster as World, KIND, Look, Setup, Site};
 use crate::actions::{Own, former_key};
 use crate::domain::Kind;
 use crate::domain::artifacts::Project;
 use crate::domain::etcd::{ClusterId, Host, MemberId, Observed, Refusal, Settings, warnings};
 use crate::engine::{Announced, Stopped, converge};
 use crate::host::Target;
+use crate::resources::certificates::{CertificateTerms, terms};
 use crate::resources::fleet::locked;
 use crate::resources::host::target;
 use crate::resources::pins::{Places, place_of};
@@ -174,10 +175,12 @@ pub(super) fn ready(
     let known_id = u64::from_str_radix(&wanted.cluster_id.or_default(), 16).ok().map(ClusterId);
     let cluster = wanted.name.or_default();
     let is_new = prior.is_none() && wanted.id.known().is_none();
+    let CertificateTerms { validity, ca_validity, extra_sans } =
+        terms(&wanted.certificates).ok_or_else(unknown)?;
     let called = format!("etcd-{cluster}").parse();
     let setup = Setup {
         called: called.map_err(|_| unknown())?,
-        certificates: certificates::certificates(wanted).ok_or_else(unknown)?,
+        certificates: Certificates { validity, ca_validity, extra_sans },
         own: Own::new(KIND, &cluster, id, is_new, wish::applied(wanted)),
         known: known_id,
         last: last.collect(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::model::{EtcdClusterModel, EtcdMemberModel};
 use crate::domain::etcd::{Ports, Timing};
-use crate::resources::host::HostModel;
+use crate::resources::filled::Fill;
 use crate::tfplugin::value::Value;
 
 /// A version that takes all arguments that are left.
@@ -53,40 +53,10 @@ pub(super) fn filled(model: &EtcdClusterModel) -> (EtcdClusterModel, bool) {
     let one = BTreeMap::from([("x".to_owned(), EtcdMemberModel::default())]);
     fill.value(&mut it.members, one);
     if let Value::Known(members) = &mut it.members {
-        members.values_mut().zip(1..).for_each(|(member, at)| fill.member(member, at));
+        for (member, at) in members.values_mut().zip(1..) {
+            let free = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, at);
+            fill.place(&mut member.host, &mut member.address, free.into());
+        }
     }
     (it, fill.0)
-}
-
-/// Whether all was known so far.
-struct Fill(bool);
-
-impl Fill {
-    fn value<T>(&mut self, value: &mut Value<T>, otherwise: T) {
-        self.0 &= !value.is_unknown();
-        if !value.is_known() {
-            *value = Value::Known(otherwise);
-        }
-    }
-
-    fn text(&mut self, value: &mut Value<String>, otherwise: &str) {
-        self.value(value, otherwise.to_owned());
-    }
-
-    /// An address that is for documentation alone, and of which nobody has another one.
-    fn member(&mut self, member: &mut EtcdMemberModel, at: u16) {
-        let free =
-            || Value::Known(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, at).to_string());
-        let is_open = member.host.known().is_none_or(|it| it.address.is_unknown());
-        self.value(&mut member.host, HostModel::default());
-        if member.address.is_unknown() || is_open && member.address.is_null() {
-            (self.0, member.address) = (false, free());
-        }
-        if let Value::Known(host) = &mut member.host
-            && host.transport.is_unknown()
-        {
-            // Then a loopback address is not refused.
-            (self.0, host.transport) = (false, Value::Known("local".to_owned()));
-        }
-    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::etcd::{ClusterName, Folder, Name, Version};
 use crate::model;
+use crate::resources::certificates::CertificatesModel;
 use crate::resources::etcd_access::{EtcdAccessHostModel, EtcdAccessModel};
 use crate::resources::host::HostModel;
 use crate::tfplugin::model::{Timeouts, same_duration};
@@ -51,7 +52,7 @@ model! {
         /// Variables of the process, none of them etcd's own.
         environment: Value<BTreeMap<String, String>> = optional().default(Datum::Map(BTreeMap::new())).restarts("etcd"),
         /// How certificates are made. They are renewed when a third of their time is left.
-        certificates: Value<EtcdCertificatesModel> = optional().default(Datum::Map(BTreeMap::new())),
+        certificates: Value<CertificatesModel> = optional().default(Datum::Map(BTreeMap::new())),
         /// Members whose machines are gone for ever: a destroy does not wait for them.
         lost_hosts: Value<BTreeSet<String>> = optional().default(Datum::Set(Set(Vec::new()))).records_change(),
         /// Refuses to destroy the cluster.
@@ -80,20 +81,6 @@ model! {
         host: Value<HostModel> = required(),
         /// The address that the cluster uses. `host.address` when left out, which must be an IP address then.
         address: Value<String> = optional().changes("the others are told, and the member restarts"),
-    }
-}
-
-model! {
-    /// How certificates are made.
-    pub(crate) struct EtcdCertificatesModel {
-        /// Lifetime of the certificates of members.
-        validity: Value<Duration> = optional().default("8760h").same_when(same_duration).changes_online(),
-        /// Names and addresses beside those of the host.
-        extra_sans: Value<Vec<String>> = optional().default(Datum::List(Vec::new())).changes_online(),
-        /// Lifetime of the authority.
-        ca_validity: Value<Duration> = optional().default("87600h").same_when(same_duration).refuses_change(),
-        /// Algorithm of all keys.
-        key_algorithm: Value<String> = optional().default("ecdsa-p256").refuses_change().check(one_of(&["ecdsa-p256"])),
     }
 }
 

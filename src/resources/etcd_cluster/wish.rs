@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::certificates;
 use super::filled::filled;
 use super::model::{EtcdClusterModel, members, name};
 use crate::domain::etcd::{
     Arguments, Desired, Environment, OnDestroy, Place, Ports, Refusal, Subject, Timing, Wish,
 };
+use crate::resources::certificates;
 use crate::resources::host::HostModel;
 use crate::resources::hosts::cluster_address;
 use crate::resources::provider::Gap;
@@ -23,7 +23,7 @@ use crate::tfplugin::value::Value;
 pub(super) fn desired(model: &EtcdClusterModel) -> Option<Result<Desired, Diagnostics>> {
     let (filled, is_whole) = filled(model);
     let mut read = read(&filled)?;
-    let faults = certificates::faults(model);
+    let faults = certificates::faults(&model.certificates);
     if !faults.is_empty() {
         let mut all = read.err().unwrap_or_default();
         all.extend(faults);
@@ -158,7 +158,6 @@ pub(super) fn applied(model: &EtcdClusterModel) -> Map<String, Json> {
     let member = |(key, it): (&String, &super::model::EtcdMemberModel)| {
         (key.clone(), json!({ "host": recorded::host(&it.host), "address": it.address.known() }))
     };
-    let certificates = model.certificates.known().cloned().unwrap_or_default();
     recorded::object(json!({
         "version": model.version.known(),
         "members": members(model).map(member).collect::<Map<_, _>>(),
@@ -173,12 +172,7 @@ pub(super) fn applied(model: &EtcdClusterModel) -> Map<String, Json> {
         "auto_compaction_retention": duration(&model.auto_compaction_retention),
         "extra_args": model.extra_args.known(),
         "environment": model.environment.known(),
-        "certificates": {
-            "validity": duration(&certificates.validity),
-            "extra_sans": certificates.extra_sans.known(),
-            "ca_validity": duration(&certificates.ca_validity),
-            "key_algorithm": certificates.key_algorithm.known(),
-        },
+        "certificates": certificates::applied(&model.certificates),
         "lost_hosts": model.lost_hosts.known(),
         "deletion_protection": model.deletion_protection.known(),
         "on_destroy": model.on_destroy.known(),
