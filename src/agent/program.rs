@@ -1,5 +1,6 @@
 //! Runs a program with an argument vector: no shell, no environment of ours, a limit of time and of output.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::fault::Fault;
@@ -29,6 +30,8 @@ pub(super) struct Call {
     pub(super) arguments: Vec<OsString>,
     pub(super) input: Bytes,
     pub(super) limit: Duration,
+    /// It is killed once it has written this. Empty: it ends by itself.
+    pub(super) until: Bytes,
     /// Becomes true when the agent ends. Absent: what runs is better waited for.
     pub(super) ending: Option<watch::Receiver<bool>>,
 }
@@ -97,10 +100,18 @@ pub(super) async fn run(call: Call) -> Result<Ended, Fault> {
             let _ = input.write_all(&call.input).await;
         }
     };
+    let written = Notify::new();
     let work = async {
+        let until = (&call.until[..], &written);
         let (status, (), stdout, stderr) =
-            tokio::join!(child.wait(), feed, keep(stdout), keep(stderr));
+            tokio::join!(child.wait(), feed, keep(stdout, until), keep(stderr, until));
         status.map(|status| (status, stdout, stderr))
+    };
+    // Its end is for whoever waits for it.
+    let has_written = async {
+        written.notified().await;
+        kill(group);
+        std::future::pending::<Infallible>().await
     };
     let stopped = tokio::select! {
         done = timeout(call.limit, work) => match done {
@@ -111,15 +122,20 @@ pub(super) async fn run(call: Call) -> Result<Ended, Fault> {
             }
             Err(_) => Fault::Refused(format!("{name} took longer than {:?} and was ended", call.limit)),
         },
+        never = has_written => match never {},
         () = ended(call.ending) => Fault::Refused(format!("{name} was ended, as the agent ends")),
     };
+    kill(group);
+    // Its end is waited for, so that nothing of it runs when the lock is free.
+    let _ = timeout(Duration::from_secs(5), child.wait()).await;
+    Err(stopped)
+}
+
+fn kill(group: Option<Pid>) {
     if let Some(group) = group {
         // It may be gone already.
         let _ = kill_process_group(group, Signal::KILL);
     }
-    // Its end is waited for, so that nothing of it runs when the lock is free.
-    let _ = timeout(Duration::from_secs(5), child.wait()).await;
-    Err(stopped)
 }
 
 /// Waits for the end of the agent; without a way to hear of it for ever.
@@ -131,12 +147,20 @@ pub(super) async fn ended(ending: Option<watch::Receiver<bool>>) {
     }
 }
 
-/// Reads to the end and keeps the first part. True when there was more.
-async fn keep(stream: Option<impl AsyncRead + Unpin>) -> (Vec<u8>, bool) {
+/// Reads to the end and keeps the first part, in which a text may be looked for. True when there was more.
+async fn keep(
+    stream: Option<impl AsyncRead + Unpin>,
+    (until, written): (&[u8], &Notify),
+) -> (Vec<u8>, bool) {
     let Some(mut stream) = stream else { return (Vec::new(), false) };
     let mut kept = Vec::new();
+    let mut first = (&mut stream).take(KEPT as u64);
     // What was read before a fault is worth more than the fault.
-    let _ = (&mut stream).take(KEPT as u64).read_to_end(&mut kept).await;
+    while let Ok(1..) = first.read_buf(&mut kept).await {
+        if !until.is_empty() && kept.windows(until.len()).any(|it| it == until) {
+            written.notify_one();
+        }
+    }
     let more = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
     (kept, more.is_ok_and(|it| it > 0))
 }
@@ -171,6 +195,7 @@ mod tests {
             arguments: arguments.iter().map(OsString::from).collect(),
             input: Bytes::from_static(input),
             limit: Duration::from_secs(20),
+            until: Bytes::new(),
             ending: None,
         }
     }
@@ -208,6 +233,22 @@ mod tests {
         ending.send_replace(true);
         let text = running.await.unwrap().unwrap_err().to_string();
         assert!(text.ends_with("sleep was ended, as the agent ends"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn what_has_written_what_is_waited_for_is_ended() {
+        let call = Call {
+            until: Bytes::from_static(b"ready"),
+            ..call("sh", &["-c", "printf 'is rea'; printf dy; exec sleep 60"], b"")
+        };
+        let ended = run(call).await.unwrap();
+        assert_eq!((&ended.stdout[..], ended.status.signal()), (&b"is ready"[..], Some(9)));
+        // One that ends before has its status.
+        let call = Call {
+            until: Bytes::from_static(b"ready"),
+            ..self::call("sh", &["-c", "echo no; exit 3"], b"")
+        };
+        assert_eq!(run(call).await.unwrap().status.code(), Some(3));
     }
 
     #[tokio::test]

@@ -46,7 +46,8 @@ pub(super) async fn run(
     let arguments = request.arguments.iter().map(|it| OsString::from_vec(it.to_vec())).collect();
     let limit = if request.limit == 0 { LIMIT } else { request.limit };
     let limit = Duration::from_secs(limit.into());
-    let call = Call { program, arguments, input: request.input, limit, ending: Some(ending) };
+    let (input, until) = (request.input, request.until);
+    let call = Call { program, arguments, input, limit, until, ending: Some(ending) };
     let ended = program::run(call).await?;
     let end = match (ended.status.code(), ended.status.signal()) {
         (Some(code), _) => End::Status(code),
@@ -68,6 +69,9 @@ fn name(program: Program) -> Result<&'static str, Fault> {
         Program::Nginx => Ok("nginx"),
         Program::SystemdAnalyze => Ok("systemd-analyze"),
         Program::Etcdutl => Ok("etcdutl"),
+        Program::KubeApiserver => Ok("kube-apiserver"),
+        Program::KubeControllerManager => Ok("kube-controller-manager"),
+        Program::KubeScheduler => Ok("kube-scheduler"),
     }
 }
 

@@ -148,7 +148,8 @@ async fn run(
 ) -> Result<program::Ended, Fault> {
     let program = program::find(name)?;
     let arguments = arguments.iter().map(OsString::from).collect();
-    program::run(Call { program, arguments, input: Bytes::new(), limit, ending }).await
+    let (input, until) = (Bytes::new(), Bytes::new());
+    program::run(Call { program, arguments, input, limit, until, ending }).await
 }
 
 /// One block of `name=value` lines for each unit, with an empty line between.

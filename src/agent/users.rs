@@ -75,7 +75,8 @@ fn group(root: &Root, wanted: &EnsureUserRequest) -> Result<Option<Account>, Fau
 async fn call(name: &str, arguments: Vec<OsString>) -> Result<(), Fault> {
     let program = program::find(name)?;
     // Not ended with the agent: cut off, it leaves the account files locked.
-    let call = Call { program, arguments, input: Bytes::new(), limit: LIMIT, ending: None };
+    let (input, until) = (Bytes::new(), Bytes::new());
+    let call = Call { program, arguments, input, limit: LIMIT, until, ending: None };
     program::run(call).await?.success(&format!("run {name}")).map(drop)
 }
 

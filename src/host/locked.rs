@@ -181,11 +181,24 @@ impl Locked {
     /// # Errors
     /// As every call.
     pub async fn service(&self, action: Action, unit: &str) -> Result<Option<Unit>, HostError> {
+        self.service_within(action, unit, 0).await
+    }
+
+    /// As [`Locked::service`], for one that takes its time to end. `limit`: seconds.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn service_within(
+        &self,
+        action: Action,
+        unit: &str,
+        limit: u32,
+    ) -> Result<Option<Unit>, HostError> {
         let request = ServiceRequest {
             claim: self.claim(),
             action: action.into(),
             unit: unit.to_owned(),
-            limit: 0,
+            limit,
         };
         let verb = action.as_str_name().to_lowercase().replace('_', " ");
         let call = format!("{verb} {unit}");
@@ -202,7 +215,22 @@ impl Locked {
         directory: &str,
         arguments: &[&str],
     ) -> Result<RunReply, HostError> {
+        self.run_until(program, directory, arguments, "").await
+    }
+
+    /// As [`Locked::run`]; it is killed once it has written the text.
+    ///
+    /// # Errors
+    /// It could not be run.
+    pub async fn run_until(
+        &self,
+        program: Program,
+        directory: &str,
+        arguments: &[&str],
+        until: &str,
+    ) -> Result<RunReply, HostError> {
         let request = RunRequest {
+            until: until.to_owned().into(),
             claim: self.claim(),
             program: program.into(),
             directory: directory.to_owned().into(),

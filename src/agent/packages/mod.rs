@@ -143,7 +143,8 @@ async fn call(command: &[&str], limit: Duration) -> Result<Ended, Fault> {
     let program = program::find(name)?;
     let arguments = arguments.iter().map(OsString::from).collect();
     // Not ended with the agent: cut off, it leaves packages half installed.
-    program::run(Call { program, arguments, input: Bytes::new(), limit, ending: None }).await
+    let (input, until) = (Bytes::new(), Bytes::new());
+    program::run(Call { program, arguments, input, limit, until, ending: None }).await
 }
 
 #[cfg(test)]
