@@ -29,6 +29,8 @@ pub use self::health::{Health, health};
 #[cfg(feature = "provider")]
 pub use self::metrics::snapshots_saved;
 pub use self::snapshot::{Damage, Proof};
+#[cfg(feature = "provider")]
+use crate::proto::etcd::RangeRequest;
 use crate::proto::etcd::alarm_request::Action;
 use crate::proto::etcd::cluster_client::ClusterClient;
 use crate::proto::etcd::kv_client::KvClient;
@@ -220,6 +222,19 @@ impl Api {
         let mut client = self.kv.clone();
         let request = DeleteRangeRequest { key: NO_KEY.into() };
         ask("pass an entry", client.delete_range(request)).await.map(drop)
+    }
+
+    /// Whether any key lies below this path, by a linearizable read.
+    ///
+    /// # Errors
+    /// As every call; also without a quorum.
+    #[cfg(feature = "provider")]
+    pub async fn has_below(&self, path: &str) -> Result<bool, CallError> {
+        let mut client = self.kv.clone();
+        // `0` is the next sign after `/`.
+        let [key, range_end] = ["/", "0"].map(|it| format!("{path}{it}").into_bytes().into());
+        let request = RangeRequest { key, range_end, limit: 1, count_only: true };
+        Ok(ask("look for keys", client.range(request)).await?.count != 0)
     }
 
     /// Sends all data of the member on, with the digest at its end, which is for the receiver to [prove](Proof). Ends

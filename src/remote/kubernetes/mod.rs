@@ -92,6 +92,27 @@ impl Api {
         Ok(answer.status == StatusCode::OK)
     }
 
+    /// What it runs, as `1.34.4`.
+    ///
+    /// # Errors
+    /// It was refused, or what was answered names no version.
+    #[cfg(feature = "provider")]
+    pub async fn version(&self) -> Result<String, CallError> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Info {
+            git_version: String,
+        }
+        let call = || "ask for its version".to_owned();
+        let answer = self.ask(Method::GET, "/version", None).await?;
+        if answer.status != StatusCode::OK {
+            return Err(answer.refused(call()));
+        }
+        let info: Info = serde_json::from_slice(&answer.text)
+            .map_err(|err| CallError::Broken(call(), err.into()))?;
+        Ok(info.git_version.trim_start_matches('v').to_owned())
+    }
+
     /// Whether a binding is there. Who may not look at it is not bound by it either.
     ///
     /// # Errors
@@ -160,6 +181,21 @@ impl Api {
         let text = text.ok_or_else(|| broken("the answer has no end".into()))?;
         Ok(Answer { status, date, text })
     }
+}
+
+/// Whether a controller manager or a scheduler serves, by its own word. Both make themselves a certificate when they start,
+/// so nobody can know them by it: such an answer may hold up a run, and give nothing away.
+///
+/// # Errors
+/// It does not answer.
+#[cfg(feature = "provider")]
+pub async fn is_healthy(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    address: IpAddr,
+) -> Result<bool, CallError> {
+    let api = Api::open(stream, address, &Credentials::none()?).await?;
+    let answer = api.ask(Method::GET, "/healthz", None).await?;
+    Ok(answer.status == StatusCode::OK)
 }
 
 impl Answer {
