@@ -5,6 +5,7 @@ pub mod dns;
 pub mod etcd;
 mod hosts;
 mod identity;
+pub mod kubernetes;
 mod own;
 mod ownership;
 pub mod programs;

@@ -34,18 +34,28 @@ pub struct Issued {
 }
 
 /// A key that was born here, and the request for a certificate for it.
-pub(super) struct Newborn {
-    pub(super) key: KeyPair,
+pub(in crate::actions) struct Newborn {
+    key: KeyPair,
     csr: String,
 }
 
 impl Newborn {
     /// # Errors
     /// In words.
-    pub(super) fn new() -> Result<Self, String> {
+    pub(in crate::actions) fn new() -> Result<Self, String> {
         let key = KeyPair::generate().map_err(|it| it.to_string())?;
         let csr = CertificateParams::default().serialize_request(&key).and_then(|it| it.pem());
         Ok(Self { csr: csr.map_err(|it| it.to_string())?, key })
+    }
+
+    /// PEM.
+    pub(in crate::actions) fn key(&self) -> String {
+        self.key.serialize_pem()
+    }
+
+    /// PEM.
+    pub(in crate::actions) fn csr(&self) -> &str {
+        &self.csr
     }
 
     /// For a client. Without any name beside that of the user: members would compare one with where the connection comes
@@ -91,5 +101,5 @@ pub async fn issue(
     let certificate = fleet.first(sign).await.map_err(|why| {
         why.into_iter().map(|(key, it)| (key, chain(&it))).collect::<BTreeMap<_, _>>()
     })?;
-    Ok(Issued { certificate, key: newborn.key.serialize_pem() })
+    Ok(Issued { certificate, key: newborn.key() })
 }

@@ -104,7 +104,7 @@ impl EtcdCluster<'_> {
         let answers =
             self.fleet.some(&keys, async |_, host| host.sign(request.clone()).await).await;
         let certificate = gravest(answers)?.into_values().next().unwrap_or_default();
-        Credentials::new(&authority, &certificate, &own.key.serialize_pem())
+        Credentials::new(&authority, &certificate, &own.key())
             .map(Some)
             .map_err(|it| failed(it.to_string()))
     }

@@ -27,12 +27,14 @@ mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use self::access::Newborn;
 pub use self::access::{Access, Issued, issue};
 pub use self::health::{ask_corrupt, ask_health, concerns};
 pub use self::look::Look;
 use self::members::Round;
 pub use self::setup::{Certificates, Setup};
 pub use self::site::Site;
+pub(super) use self::site::authority;
 pub use self::status::{MemberReport, Report, Told, status};
 use crate::actions::{is_former, seen, silent};
 use crate::domain::Next;

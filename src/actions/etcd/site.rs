@@ -23,7 +23,7 @@ pub(super) fn certificates(cluster: &str) -> String {
 }
 
 /// The directory of its authority.
-pub(super) fn authority(cluster: &str) -> String {
+pub(in crate::actions) fn authority(cluster: &str) -> String {
     format!("{}/ca", certificates(cluster))
 }
 

@@ -88,7 +88,7 @@ pub use self::leave::leave;
 pub use self::next::next;
 pub use self::observed::{Data, Facts, KeysId, Leader, Leaders, Node, Observed, Part, Settings};
 pub use self::refusal::{Refusal, Subject};
-pub use self::rehearse::{Scratch, Verdict, rehearsal, verdict};
+pub use self::rehearse::{LOADED, Scratch, Verdict, rehearsal, verdict};
 pub use self::steps::Step;
 pub use self::text::{
     AuditPolicy, Domain, Endpoint, EtcdEndpoint, Issuer, Prefix, Suite, UrlPath, Word, WordFault,

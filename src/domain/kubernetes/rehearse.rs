@@ -34,8 +34,8 @@ pub enum Verdict {
 
 /// Nobody answers there.
 const NOWHERE: &str = "https://127.0.0.1:1";
-/// What an API server says next after it has judged everything.
-const LOADED: &str = "mutating admission controller(s)";
+/// What an API server says next after it has judged everything. It may be ended then.
+pub const LOADED: &str = "mutating admission controller(s)";
 
 /// The command line of a dry start: what the component gets, but for what others would notice.
 pub fn rehearsal(
