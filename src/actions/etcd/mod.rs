@@ -9,6 +9,7 @@ mod cut;
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a member knows since when it runs")]
 pub(crate) mod fake;
+mod fit;
 mod health;
 mod leaving;
 mod look;
@@ -29,6 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::access::Newborn;
 pub use self::access::{Access, Issued, issue};
+pub use self::fit::preflight;
 pub use self::health::{ask_corrupt, ask_health, concerns};
 pub use self::look::Look;
 use self::members::Round;

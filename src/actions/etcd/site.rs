@@ -1,6 +1,7 @@
 //! Where things lie on a host, and the unit of its member.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,7 +16,8 @@ use crate::host::{File, HostName};
 pub(super) const USER: &str = "etcd";
 /// What a first start reads, and nobody later: it changes without a restart.
 const INITIAL: &str = "ETCD_INITIAL_CLUSTER";
-const PROGRAMS: &str = "/usr/local/lib/ha/etcd/";
+/// Where programs are, by version.
+pub(super) const PROGRAMS: &str = "/usr/local/lib/ha/etcd";
 
 /// Where the keys and certificates of a cluster lie.
 pub(super) fn certificates(cluster: &str) -> String {
@@ -114,15 +116,18 @@ impl Site {
 
     /// Where it tells of its health, in plain HTTP.
     pub(super) fn metrics(&self, desired: &Desired) -> String {
-        let loopback = std::net::Ipv4Addr::LOCALHOST.into();
-        let address = if self.place.is_local { self.place.address } else { loopback };
-        std::net::SocketAddr::new(address, desired.ports.metrics).to_string()
+        std::net::SocketAddr::new(self.metrics_address(), desired.ports.metrics).to_string()
+    }
+
+    /// Where that port is.
+    pub(super) fn metrics_address(&self) -> IpAddr {
+        if self.place.is_local { self.place.address } else { std::net::Ipv4Addr::LOCALHOST.into() }
     }
 
     /// What runs there, but for what a first start reads.
     pub(super) fn service(&self, desired: &Desired, version: Version) -> Service {
         let rendered = render(desired, &self.name, self.place, version, &self.files);
-        let program = format!("{}{PROGRAMS}{version}/etcd", self.root);
+        let program = format!("{}{PROGRAMS}/{version}/etcd", self.root);
         let name = format!("etcd-{}", self.cluster);
         let mut it = Service::new(&name, &format!("etcd of {}", self.cluster), &program);
         it.arguments = rendered.arguments;
@@ -169,7 +174,7 @@ impl Site {
         let mut found = Service::clone(&definition);
         let initial = found.environment.extract_if(.., |key, _| key.starts_with(INITIAL)).collect();
         let program = found.program.strip_prefix(&self.root)?.strip_prefix(PROGRAMS)?;
-        let version: Version = program.strip_suffix("/etcd")?.parse().ok()?;
+        let version = program.strip_prefix('/')?.strip_suffix("/etcd")?.parse().ok()?;
         let flag = "--listen-peer-urls=https://";
         let address = found.arguments.iter().find_map(|it| it.strip_prefix(flag))?;
         let address = address.parse::<std::net::SocketAddr>().ok()?.ip();

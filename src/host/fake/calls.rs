@@ -80,20 +80,7 @@ impl Agent for Calls {
     async fn facts(&self, request: Request<FactsRequest>) -> Result<Response<FactsReply>, Status> {
         // That it fails is for changes alone.
         self.host.comes(None);
-        let (request, state) = (request.into_inner(), self.host.state());
-        let disk = |path| Disk { path, total: 1 << 40, available: 1 << 39, error: String::new() };
-        Ok(Response::new(FactsReply {
-            architecture: "x86_64".to_owned(),
-            machine_id: state.machine.clone(),
-            boot_id: state.machine.clone(),
-            systemd: true,
-            disks: request.disks.into_iter().map(disk).collect(),
-            units: request.units.iter().map(|it| state.unit(it)).collect(),
-            files: request.files.iter().map(|it| state.file(it)).collect(),
-            projects: request.projects.iter().map(|it| state.project(it)).collect(),
-            keys: request.keys.iter().map(|it| pki::describe(&state, it)).collect(),
-            ..FactsReply::default()
-        }))
+        Ok(Response::new(self.host.state().facts(&request.into_inner())))
     }
 
     async fn lock(&self, request: Request<LockRequest>) -> Result<Response<LockReply>, Status> {

@@ -5,6 +5,7 @@
 
 mod around;
 mod calls;
+mod facts;
 mod files;
 mod forward;
 mod locks;

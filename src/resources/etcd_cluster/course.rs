@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::model::{EtcdClusterModel, complete, has_same_settings, members, name};
 use super::{EtcdCluster, Kept, Last, ill, wish};
-use crate::actions::etcd::{Certificates, EtcdCluster as World, KIND, Look, Setup, Site};
+use crate::actions::etcd::{
+    Certificates, EtcdCluster as World, KIND, Look, Setup, Site, preflight,
+};
 use crate::actions::{Own, former_key};
 use crate::domain::Kind;
 use crate::domain::artifacts::Project;
@@ -234,6 +236,12 @@ pub(super) async fn go(
         Ok(fleet) => fleet,
         Err(stopped) => return Reached::nothing(setup.own.id, stopped),
     };
+    // Nothing new is put on hosts that are to be left.
+    let fit = if leaves { Ok(()) } else { preflight(&mut fleet, &sites, &setup).await };
+    if let Err(stopped) = fit {
+        fleet.release().await;
+        return Reached::nothing(setup.own.id, stopped);
+    }
     let shown = fleet.host_keys();
     let desired = setup.desired.clone();
     let mut world = World::new(&mut fleet, setup, sites, leaves);

@@ -20,6 +20,7 @@ const ALL: [usize; 3] = [0, 1, 2];
 #[test]
 fn a_run_that_is_interrupted_is_continued_by_the_next() {
     let Some(on) = Cluster::new(Engine::Terraform, 3) else { return };
+    hosts_that_are_not_fit_stay_as_they_are(&on);
     // A creation leaves no state: one with a fault in it would be replaced, and that would end the cluster.
     let ways: [(&str, Deed); 3] =
         [("claim", interrupt), ("bring etcd", interrupt_twice), ("start the first", kill_engine)];
@@ -56,6 +57,24 @@ fn a_run_that_is_interrupted_is_continued_by_the_next() {
     }
     eprintln!("{} writes", client.end());
     on.at.destroy();
+}
+
+/// Each is told before anything is changed anywhere.
+fn hosts_that_are_not_fit_stay_as_they_are(on: &Cluster) {
+    on.wish(VERSION, &ABC, &quota(0));
+    on.lab.ssh(1, "systemd-run --quiet --unit=taken systemd-socket-activate -l 2380 true");
+    on.lab.small_disk(2, "/var/lib/etcd", 64);
+    on.at
+        .apply_fails()
+        .says("b is not fit: something listens on port 2380 of")
+        .says("c is not fit: /var/lib/etcd/prod has")
+        .says("and 268435456 are needed")
+        .says("Nothing was changed.");
+    for host in ALL {
+        on.lab.ssh(host, "test ! -e /etc/etcd-prod && test ! -e /usr/local/lib/ha/etcd");
+    }
+    on.lab.ssh(1, "systemctl stop taken");
+    on.lab.ssh(2, "umount /var/lib/etcd");
 }
 
 #[test]
