@@ -103,6 +103,21 @@ pub(super) fn sign(
     Ok(SignReply { certificate: signed.pem() })
 }
 
+impl super::FakeHost {
+    /// Puts a certificate that has just expired in the place of the one at `path`, for the key beside it.
+    pub fn expire(&self, path: &str, authority: &str, subject: &Subject) {
+        let mut state = self.state();
+        let key = path.replace(".crt", ".key");
+        let csr = make_csr(&state, &key).map(|it| it.csr).unwrap_or_default();
+        let authority = authority.to_owned().into();
+        let request =
+            SignRequest { authority, csr, server: true, client: true, ..SignRequest::default() };
+        if let Ok(signed) = sign(&state, subject, &request) {
+            put(&mut state, path, &signed.certificate, 0o644);
+        }
+    }
+}
+
 pub(super) fn describe(state: &State, path: &[u8]) -> Key {
     let key = Key { path: path.to_vec().into(), ..Key::default() };
     let path = String::from_utf8_lossy(path);

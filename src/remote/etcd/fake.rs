@@ -25,6 +25,7 @@ use tonic::{Request, Response, Status};
 use super::channel::backend;
 use crate::proto::etcd::alarm_request::Action;
 use crate::proto::etcd::cluster_server::{Cluster, ClusterServer};
+use crate::proto::etcd::kv_server::{Kv, KvServer};
 use crate::proto::etcd::maintenance_server::{Maintenance, MaintenanceServer};
 #[allow(clippy::wildcard_imports, reason = "every call has a request and a reply")]
 use crate::proto::etcd::*;
@@ -43,6 +44,8 @@ pub(crate) enum Question {
     Update(u64, String),
     MoveLeader(u64),
     Disarm(u64, AlarmType),
+    /// An entry that changes nothing.
+    Pass,
 }
 
 /// What it says. A change is done, and no more is said.
@@ -85,28 +88,30 @@ pub(crate) fn identity(authority: &[u8], chain: &[u8], key: &[u8]) -> Option<Arc
 pub(crate) async fn serve(stream: DuplexStream, identity: Arc<ServerConfig>, player: impl Player) {
     let Ok(stream) = TlsAcceptor::from(identity).accept(stream).await else { return };
     let calls = Calls(player);
-    let both = Both {
+    let all = All {
         cluster: ClusterServer::new(calls.clone()),
+        kv: KvServer::new(calls.clone()),
         maintenance: MaintenanceServer::new(calls),
     };
     let server = http2::Builder::new(TokioExecutor::new());
     // How it ended is for the client to see.
-    let _ = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(both)).await;
+    let _ = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(all)).await;
 }
 
 #[derive(Clone)]
 struct Calls<P>(P);
 
-/// Both services on one connection.
+/// All services on one connection.
 #[derive(Clone)]
-struct Both<P> {
+struct All<P> {
     cluster: ClusterServer<Calls<P>>,
+    kv: KvServer<Calls<P>>,
     maintenance: MaintenanceServer<Calls<P>>,
 }
 
 type Served = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
 
-impl<P: Player> Service<http::Request<Incoming>> for Both<P> {
+impl<P: Player> Service<http::Request<Incoming>> for All<P> {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = Served;
@@ -118,6 +123,9 @@ impl<P: Player> Service<http::Request<Incoming>> for Both<P> {
     fn call(&mut self, request: http::Request<Incoming>) -> Served {
         if request.uri().path().starts_with("/etcdserverpb.Cluster/") {
             return self.cluster.call(request);
+        }
+        if request.uri().path().starts_with("/etcdserverpb.KV/") {
+            return self.kv.call(request);
         }
         self.maintenance.call(request)
     }
@@ -180,6 +188,20 @@ impl<P: Player> Cluster for Calls<P> {
         request: Request<MemberPromoteRequest>,
     ) -> Result<Response<MemberPromoteResponse>, Status> {
         self.done(Question::Promote(request.into_inner().id)).await
+    }
+}
+
+#[tonic::async_trait]
+impl<P: Player> Kv for Calls<P> {
+    async fn range(&self, _: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+        Err(Status::unimplemented("there are no keys here"))
+    }
+
+    async fn delete_range(
+        &self,
+        _: Request<DeleteRangeRequest>,
+    ) -> Result<Response<DeleteRangeResponse>, Status> {
+        self.done(Question::Pass).await
     }
 }
 

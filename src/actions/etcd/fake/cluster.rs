@@ -8,6 +8,9 @@ use tonic::Status;
 
 use crate::domain::etcd::quorum;
 
+/// How many entries a member holds back before it writes down its state. It is told of so many by one look of the provider.
+const WRITES_AFTER: u64 = 1_000;
+
 /// etcd changes no membership until its voters have been connected for so long.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -24,6 +27,10 @@ pub(super) struct Cluster {
     pub(super) minor: u16,
     /// How often a member was added.
     pub(super) additions: u64,
+    /// Entries that changed nothing.
+    pub(super) entries: u64,
+    /// Members with nothing in their logs that 3.7 cannot read.
+    pub(super) is_readable: BTreeSet<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +132,11 @@ impl Cluster {
         }
         self.members.get_mut(&id).ok_or_else(not_found)?.peer_url = url;
         Ok(())
+    }
+
+    /// How often each member has written down its state, up to so many entries.
+    pub(super) fn written(entries: u64) -> u64 {
+        entries / WRITES_AFTER
     }
 
     pub(super) fn move_leader(

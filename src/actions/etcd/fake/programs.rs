@@ -14,6 +14,9 @@ use crate::host::fake::FakeHost;
 use crate::remote::etcd::fake::{Answer, MemberListResponse, Question, ResponseHeader, identity};
 use crate::remote::etcd::{AlarmMember, Member, StatusResponse};
 
+/// From this minor on etcd ends at entries that members of 3.5 have written.
+const READS_NO_V2: u16 = 7;
+
 /// Hosts by the addresses by which the provider reaches them.
 pub(super) type Hosts = BTreeMap<String, FakeHost>;
 
@@ -23,7 +26,7 @@ pub(super) struct Programs {
     /// By their ids.
     pub(super) clusters: BTreeMap<u64, Cluster>,
     /// By the hosts that they are on.
-    running: BTreeMap<String, Process>,
+    pub(super) running: BTreeMap<String, Process>,
     /// Why processes have ended, oldest first.
     pub(super) ends: Vec<String>,
     /// What must never happen.
@@ -34,11 +37,13 @@ pub(super) struct Programs {
 pub(super) struct Process {
     number: u32,
     unit: String,
-    cluster: u64,
-    member: u64,
+    pub(super) cluster: u64,
+    pub(super) member: u64,
     /// Whether the others know where it listens.
     is_reached: bool,
     since: Instant,
+    /// Entries of its cluster that were there before it.
+    pub(super) skipped: u64,
     pub(super) flags: Flags,
     /// With the files that it was made of.
     identity: Option<(Vec<Vec<u8>>, Arc<ServerConfig>)>,
@@ -76,7 +81,9 @@ impl Programs {
         for (at, unit, number, flags) in begun {
             match self.boot(hosts, at, &flags) {
                 Ok((cluster, member)) => {
-                    let listed = self.clusters.get(&cluster).and_then(|it| it.members.get(&member));
+                    let found = self.clusters.get(&cluster);
+                    let skipped = found.map(|it| it.entries).unwrap_or_default();
+                    let listed = found.and_then(|it| it.members.get(&member));
                     let is_reached = listed.is_some_and(|it| it.peer_url == flags.peer_url);
                     let process = Process {
                         number,
@@ -85,6 +92,7 @@ impl Programs {
                         member,
                         is_reached,
                         since: now,
+                        skipped,
                         flags,
                         identity: None,
                     };
@@ -168,6 +176,9 @@ impl Programs {
             if flags.is_new { self.found(flags) } else { self.join(hosts, flags)? };
         if let Some(it) = self.clusters.get_mut(&cluster) {
             it.started.insert(member);
+            if READS_NO_V2 <= flags.version.minor {
+                it.is_readable.insert(member);
+            }
         }
         host.make_directory(&format!("{}/member", flags.data_dir));
         host.edit(&flags.data(), format!("{cluster:x} {member:x}").as_bytes());
@@ -191,6 +202,9 @@ impl Programs {
         }
         if known.minor + 1 < flags.version.minor {
             self.breaches.push(format!("{} skips a minor", flags.name));
+        }
+        if READS_NO_V2 <= flags.version.minor && !known.is_readable.contains(&member) {
+            return Err("its log has entries that it cannot read".to_owned());
         }
         if self.running.values().any(|it| it.member == member) {
             self.breaches.push(format!("{} runs twice", flags.name));
@@ -333,6 +347,10 @@ impl Programs {
             Question::MoveLeader(target) => cluster.move_leader(own, target, &present),
             Question::Disarm(id, alarm) => {
                 cluster.alarms.remove(&(id, alarm.into()));
+                Ok(())
+            }
+            Question::Pass => {
+                self.pass(id, &mut cluster, &present);
                 Ok(())
             }
         };

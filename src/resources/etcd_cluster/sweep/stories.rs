@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{HOSTS, Story, wish};
 use crate::host::fake::FakeHost;
+use crate::host::messages::Subject;
 
 const UNIT: &str = "etcd-prod.service";
 
@@ -93,6 +94,41 @@ async fn a_minor_is_installed() {
     Story::new(&[of("3.5.33")], of("3.6.16")).sweep().await;
 }
 
+/// What 3.5 has left in the logs is written down first.
+#[tokio::test(start_paused = true)]
+async fn a_minor_that_reads_no_old_log_is_installed() {
+    Story::new(&[of("3.5.33"), of("3.6.16")], of("3.7.1")).sweep().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn certificates_get_another_name() {
+    let last = wish("a1 b2 c3", json!({"certificates": {"extra_sans": ["etcd.example"]}}));
+    Story::new(&[plain("a1 b2 c3")], last).sweep().await;
+}
+
+/// Nobody believes any member any more.
+#[tokio::test(start_paused = true)]
+async fn certificates_that_have_expired_are_renewed() {
+    let event = |it: &super::Machines| {
+        for (number, host) in HOSTS.iter().enumerate().take(3) {
+            let (home, address) = ("/etc/etcd-prod", format!("10.0.0.{}", number + 1));
+            for leaf in ["server", "peer"] {
+                let subject = Subject {
+                    common_name: format!("etcd-{leaf}"),
+                    addresses: vec![address.clone()],
+                    ..Subject::default()
+                };
+                it.host(host).expire(
+                    &format!("{home}/{leaf}.crt"),
+                    &format!("{home}/ca"),
+                    &subject,
+                );
+            }
+        }
+    };
+    Story { event, ..Story::new(&[plain("a1 b2 c3")], plain("a1 b2 c3")) }.sweep().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_member_that_is_down_is_started() {
     let event = |it: &super::Machines| it.host(HOSTS[0]).crash(UNIT);
@@ -120,6 +156,13 @@ async fn a_cluster_is_destroyed_and_its_data_kept() {
 async fn a_cluster_is_destroyed_with_its_data() {
     let before = wish("a1 b2 c3", json!({"on_destroy": "purge"}));
     Story { last: None, ..Story::new(&[before], Json::Null) }.sweep().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_with_a_lost_host_is_destroyed() {
+    let before = wish("a1 b2 c3", json!({"lost_hosts": ["c"]}));
+    let event = |it: &super::Machines| it.host(HOSTS[2]).set_silent(true);
+    Story { event, last: None, ..Story::new(&[before], Json::Null) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
