@@ -36,6 +36,11 @@ impl Lab {
         or_skip(Self::new(count, &["balancers", "base"]))
     }
 
+    /// Hosts without HAProxy and keepalived that can install them.
+    pub(crate) fn with_packages(count: usize) -> Option<Self> {
+        or_skip(Self::new(count, &["packages", "base"]))
+    }
+
     /// Hosts without HAProxy and keepalived.
     pub(crate) fn with_plain_hosts(count: usize) -> Option<Self> {
         or_skip(Self::new(count, &["base"]))
