@@ -1,5 +1,7 @@
 //! The services of a node, and where their files are.
 
+use std::time::Duration;
+
 use super::desired::{Desired, VirtualIp};
 use super::text::{Authority, Interface};
 use crate::domain::name::{ClusterName, Folder, TextFault};
@@ -67,6 +69,15 @@ impl Files {
     }
 }
 
+/// Nobody serves clients until a proxy that ended is started again.
+const SOON: Duration = Duration::from_millis(200);
+
+/// A proxy ends its processes at once when it is told to.
+const PROXY_ENDS: Duration = Duration::from_secs(10);
+
+/// keepalived says goodbye and ends. What hangs is killed then: until all of it has ended, the address stays.
+const KEEPALIVED_ENDS: Duration = Duration::from_secs(2);
+
 /// `haproxy-api`: what runs the proxy of this balancer, whatever else the host runs.
 pub fn proxy_unit(name: &ClusterName) -> String {
     format!("haproxy-{name}")
@@ -83,6 +94,7 @@ pub fn proxy_service(desired: &Desired, files: &Files) -> Service {
     it.start = Start::Notify;
     it.reload = Some(Signal::Usr2);
     it.open_files = Some(desired.open_files());
+    (it.restart_delay, it.stop_timeout) = (SOON, PROXY_ENDS);
     if !files.is_local {
         it.after = vec!["network-online.target".to_owned()];
         it.wants.clone_from(&it.after);
@@ -109,6 +121,8 @@ pub fn keepalived(desired: &Desired, interface: &Interface, files: &Files) -> Op
         Service::new(&name, &format!("keepalived of {}", files.name), "/usr/sbin/keepalived");
     it.arguments = vec![
         "--dont-fork".to_owned(),
+        // A part of it that ends takes the rest along, and so the address.
+        "--dont-respawn".to_owned(),
         "--log-console".to_owned(),
         "--vrrp".to_owned(),
         format!("--use-file={}", files.vrrp()),
@@ -117,6 +131,7 @@ pub fn keepalived(desired: &Desired, interface: &Interface, files: &Files) -> Op
     ];
     it.runtime_directories = vec![name];
     it.reload = Some(Signal::Hup);
+    it.stop_timeout = KEEPALIVED_ENDS;
     it.after = ["network-online.target", &format!("{}.service", proxy_unit(&files.name))]
         .map(str::to_owned)
         .to_vec();
@@ -160,6 +175,8 @@ mod tests {
             "RuntimeDirectory=haproxy-api",
             "ExecReload=/bin/kill -USR2 $MAINPID",
             "Restart=always",
+            "RestartSec=200ms",
+            "TimeoutStopSec=10s",
             "LimitNOFILE=16100",
             "ProtectSystem=strict",
             "CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_SYS_CHROOT CAP_KILL",
@@ -181,6 +198,7 @@ mod tests {
             format!("ExecStartPre={flush}"),
             format!("ExecStopPost={flush}"),
             "ExecReload=/bin/kill -HUP $MAINPID".to_owned(),
+            "TimeoutStopSec=2s".to_owned(),
             "After=network-online.target haproxy-api.service".to_owned(),
         ] {
             assert!(found.lines().any(|it| it == line), "{line} is not in {found}");

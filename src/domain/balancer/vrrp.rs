@@ -11,6 +11,10 @@ use crate::domain::name::Name;
 /// The program that keepalived asks whether the proxy beside it is alive.
 pub const PROBE: &str = "/usr/local/lib/ha/probe/ha-agent";
 
+/// Who has the address tells the network so every few seconds. Two that did not hear of each other both have it, and when
+/// they do again, the one that keeps it may never learn that there was another: without that, clients would go on asking
+/// the other one until their systems doubt its address, for up to a minute.
+///
 /// Whoever has the address keeps it, so that a node that comes back moves nothing. Without a living proxy a node does
 /// not take part. None: no virtual IP is wished. `interface` is where the address of the node is.
 pub fn vrrp(desired: &Desired, key: &Name, interface: &Interface, files: &Files) -> Option<String> {
@@ -41,7 +45,7 @@ vrrp_instance {name} {{
     virtual_router_id {router_id}
     priority {priority}
     advert_int {advertisement}
-    garp_master_refresh 60
+    garp_master_refresh 5
     unicast_src_ip {own}
     unicast_fault_no_peer
     unicast_peer {{
@@ -98,7 +102,7 @@ vrrp_instance api {
     virtual_router_id 71
     priority 199
     advert_int 0.30
-    garp_master_refresh 60
+    garp_master_refresh 5
     unicast_src_ip 10.0.0.12
     unicast_fault_no_peer
     unicast_peer {
