@@ -13,7 +13,7 @@ use super::site::Site;
 use crate::actions::{
     Act, former_key, record_name, remove_service, run_service, stamp, stamp_path, write_record,
 };
-use crate::domain::balancer::{BACK, Desired, Lies, PROBE, Process, Step, server};
+use crate::domain::balancer::{BACK, Desired, Lies, PROBE, Process, Running, Step, server};
 use crate::domain::name::Name;
 use crate::engine::gravest;
 use crate::host::messages::run_reply::End;
@@ -260,8 +260,13 @@ async fn act(it: &At, action: Action) -> Result<(), HostError> {
     }
     let until = Instant::now() + COMES_UP;
     loop {
+        // The process that was there before may have been started with the same, but for its backends.
         let (process, _) = ask(&it.host, &it.site, &it.look.wanted).await;
-        if matches!(process, Process::Running(it) if it.is_wished) || until <= Instant::now() {
+        let is_new = |running: &Running| {
+            let all = running.backends.iter().map(|(name, it)| (name, &it.endpoint));
+            running.is_wished && all.eq(it.desired.backends.iter())
+        };
+        if matches!(&process, Process::Running(it) if is_new(it)) || until <= Instant::now() {
             return Ok(());
         }
         sleep(PAUSE).await;
