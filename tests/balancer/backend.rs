@@ -17,6 +17,8 @@ const LONG: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub(crate) struct Trust {
     pub(crate) pem: String,
+    /// Of the same, in PEM, for servers of others.
+    pub(crate) key: String,
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
 }
@@ -35,6 +37,7 @@ impl Trust {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
+        let key_pem = key.serialize_pem();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let server = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -42,7 +45,8 @@ impl Trust {
             .with_no_client_auth()
             .with_single_cert(vec![der], key)
             .unwrap();
-        Self { pem: certificate.pem(), client: Arc::new(client), server: Arc::new(server) }
+        let (client, server) = (Arc::new(client), Arc::new(server));
+        Self { pem: certificate.pem(), key: key_pem, client, server }
     }
 }
 
@@ -107,8 +111,14 @@ pub(crate) struct Client(rustls::StreamOwned<ClientConnection, TcpStream>);
 
 impl Client {
     pub(crate) fn connect(to: SocketAddr, trust: &Trust) -> Option<Self> {
-        let stream = TcpStream::connect_timeout(&to, LONG).ok()?;
-        stream.set_read_timeout(Some(LONG)).unwrap();
+        Self::connect_within(LONG, to, trust)
+    }
+
+    /// Nothing that it waits for may take longer.
+    pub(crate) fn connect_within(limit: Duration, to: SocketAddr, trust: &Trust) -> Option<Self> {
+        let stream = TcpStream::connect_timeout(&to, limit).ok()?;
+        stream.set_read_timeout(Some(limit)).unwrap();
+        stream.set_nodelay(true).unwrap();
         let name = ServerName::try_from("kubernetes").unwrap();
         let connection = ClientConnection::new(Arc::clone(&trust.client), name).unwrap();
         Some(Self(rustls::StreamOwned::new(connection, stream)))
@@ -117,8 +127,8 @@ impl Client {
     /// Who answers. None: the connection is gone.
     pub(crate) fn ask(&mut self) -> Option<String> {
         self.0.write_all(b"GET /who HTTP/1.1\r\nHost: kubernetes\r\n\r\n").ok()?;
-        let head = head(&mut self.0)?;
-        let (_, length) = head.split_once("Content-Length: ")?;
+        let head = head(&mut self.0)?.to_ascii_lowercase();
+        let (_, length) = head.split_once("content-length: ")?;
         let length: usize = length.lines().next()?.parse().ok()?;
         let mut text = vec![0; length];
         self.0.read_exact(&mut text).ok()?;

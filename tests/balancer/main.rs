@@ -11,6 +11,7 @@
     reason = "a test drives processes, fails by panicking, and says what it leaves out"
 )]
 
+#[allow(dead_code, reason = "shared with the tests on hosts")]
 mod backend;
 #[path = "../cli/directory.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]

@@ -22,6 +22,9 @@ mod lab;
 mod network;
 mod program;
 
+#[allow(dead_code, reason = "the tests on local hosts need more of it")]
+#[path = "../balancer/backend.rs"]
+mod backend;
 #[allow(dead_code, reason = "the tests of the engines need more of it")]
 #[path = "../cli/directory.rs"]
 mod directory;
@@ -46,6 +49,7 @@ mod trial;
 #[path = "../cli/workspace.rs"]
 mod workspace;
 
+mod balancer;
 mod etcd;
 mod hosts;
 mod remote;

@@ -1,0 +1,9 @@
+//! Balancers on real hosts, through real engines: what no local host can show, for it has no systemd, no keepalived and no
+//! address that moves. What stands behind them are small TLS servers that answer `/readyz`, no API servers.
+
+mod faults;
+mod front;
+mod life;
+mod load;
+mod moves;
+mod servers;
