@@ -1,8 +1,10 @@
 //! All data of a member of etcd on this host, kept as a file: from the member to the disk, and nowhere else.
 
+use std::fmt::Display;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,12 +19,15 @@ use super::files::{directory, look};
 use super::forward;
 use super::place::{HostPath, Root};
 use super::program::ended;
+use crate::domain::backup::pages::{Source, check};
 use crate::proto::agent::{SaveSnapshotReply, SaveSnapshotRequest};
 use crate::remote::etcd::{Api, CallError, Credentials, Proof};
 
 /// How the names of snapshots end, and of what is not whole.
 const WHOLE: &str = ".db";
 const PART: &str = ".part";
+/// Behind the pages.
+const DIGEST: u64 = 32;
 /// A certificate or a key.
 const MOST_PEM: u64 = 64 << 10;
 /// Stays free beside the snapshot: etcd makes files of its log by so much (`SegmentSizeBytes`).
@@ -60,9 +65,9 @@ async fn bring(
     into: HostPath,
     name: String,
 ) -> Result<SaveSnapshotReply, Fault> {
-    let (keep, member) = (request.keep, request.member.clone());
+    let (keep, revision, member) = (request.keep, request.revision, request.member.clone());
     let said = |error: CallError| {
-        Fault::failed(format!("take a snapshot of {member}"))(std::io::Error::other(error))
+        Fault::failed(format!("take a snapshot of {member}"))(io::Error::other(error))
     };
     let credentials = host.blocking(move |it| credentials(&it.root, &request)).await?;
     let (stream, address) = forward::connect(&member).await?;
@@ -80,7 +85,7 @@ async fn bring(
             }
         }
     };
-    let filling = host.blocking(move |_| part.fill(parts, keep));
+    let filling = host.blocking(move |_| part.fill(parts, keep, revision));
     let (sent, kept) = tokio::join!(sending, filling);
     // What broke off on its way is damaged too. A disk that is full is no fault of the member.
     sent?;
@@ -124,7 +129,7 @@ impl Part {
             return Err(full(directory.as_fd(), &format!("a snapshot in {path}"), needed));
         }
         let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let part = format!("{name}{PART}");
         let file = openat(&directory, &part, flags, Mode::RUSR | Mode::WUSR);
         let file = file.map_err(failed("begin a snapshot in"))?.into();
@@ -136,6 +141,7 @@ impl Part {
         mut self,
         mut parts: mpsc::Receiver<Bytes>,
         keep: u32,
+        least: u64,
     ) -> Result<SaveSnapshotReply, Fault> {
         let mut proof = Proof::default();
         let file = format!("{}{WHOLE}", self.name);
@@ -144,9 +150,18 @@ impl Part {
             self.file.write_all(&part).map_err(Fault::failed(format!("write {at}")))?;
             proof.push(&part);
         }
-        let size = proof.finish().map_err(|damage| {
+        let damaged = |damage: &dyn Display| {
             Fault::Refused(format!("the snapshot is damaged, and was not kept: {damage}"))
-        })?;
+        };
+        let size = proof.finish().map_err(|it| damaged(&it))?;
+        // The digest is of what the member sent; its own pages may have been damaged.
+        let facts = check(&Pages(&self.file), size - DIGEST).map_err(|it| damaged(&it))?;
+        let revision = facts.revision;
+        if revision < least {
+            return Err(Fault::Refused(format!(
+                "the snapshot ends at revision {revision}, before {least}, and was not kept"
+            )));
+        }
         fsync(&self.file).map_err(Fault::failed(format!("make {at} durable")))?;
         let part = format!("{}{PART}", self.name);
         renameat(&self.directory, &part, &self.directory, &file)
@@ -154,7 +169,7 @@ impl Part {
         fsync(&self.directory).map_err(Fault::failed(format!("make {at} durable")))?;
         self.forget(&file, keep)
             .map_err(Fault::failed(format!("remove old snapshots from {}", self.path)))?;
-        Ok(SaveSnapshotReply { path: at.bytes().to_vec().into(), size })
+        Ok(SaveSnapshotReply { path: at.bytes().to_vec().into(), size, revision })
     }
 
     /// Removes all but this one and the newest others.
@@ -171,6 +186,15 @@ impl Part {
             unlinkat(&self.directory, &name, AtFlags::empty())?;
         }
         Ok(())
+    }
+}
+
+/// The pages of a file.
+struct Pages<'a>(&'a File);
+
+impl Source for Pages<'_> {
+    fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(into, offset)
     }
 }
 
@@ -202,9 +226,12 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::domain::backup::pages::image;
 
+    /// A database at revision 9; what its free page holds is nobody's.
     fn whole(seed: u8) -> Vec<u8> {
-        let mut data = vec![seed; 4096];
+        let mut data = image();
+        *data.last_mut().unwrap() = seed;
         data.extend(Sha256::digest(&data));
         data
     }
@@ -223,7 +250,7 @@ mod tests {
                 sender.try_send(chunk.to_vec().into()).unwrap();
             }
             drop(sender);
-            part.fill(parts, 2)
+            part.fill(parts, 2, 9)
         });
         saved.map_err(|it| tonic::Status::from(it).message().to_owned())
     }
@@ -240,7 +267,8 @@ mod tests {
     fn what_is_damaged_is_not_kept_and_what_was_kept_stays() {
         let folder = tempfile::tempdir().unwrap();
         let reply = save(&folder, "a", &whole(1), 4096).unwrap();
-        assert_eq!((&reply.path[..], reply.size), (&b"/ha/snapshots/a.db"[..], 4128));
+        assert_eq!((&reply.path[..], reply.size), (&b"/ha/snapshots/a.db"[..], 32800));
+        assert_eq!(reply.revision, 9);
         let file = folder.path().join("ha/snapshots/a.db");
         assert_eq!(fs::read(&file).unwrap(), whole(1));
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
@@ -257,6 +285,15 @@ mod tests {
         check(|it| it[77] ^= 1, "its digest is another");
         check(|it| it.truncate(3000), "3000 bytes are no pages with a digest behind them");
         check(Vec::clear, "it is empty");
+        // What a member with a damaged page sends.
+        check(
+            |it| {
+                it[4 * 4096] ^= 1;
+                let digest = Sha256::digest(&it[..8 * 4096]);
+                it[8 * 4096..].copy_from_slice(&digest);
+            },
+            "its page 4 has the number of another",
+        );
         // Nor does one that is to have the same name take the place of a good one.
         save(&folder, "a", &whole(2)[1..], 4096).unwrap_err();
         assert_eq!(fs::read(&file).unwrap(), whole(1));

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "provider")]
 pub mod artifacts;
+#[cfg(feature = "agent")]
+pub mod backup;
 #[cfg(feature = "provider")]
 pub mod balancer;
 #[cfg(test)]

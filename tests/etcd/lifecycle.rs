@@ -1,12 +1,11 @@
 //! From bare hosts to none.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 
 use rustix::process::{Signal, kill_process};
 
 use crate::local::{Local, for_each_engine_with_etcd};
+use crate::snapshots;
 
 for_each_engine_with_etcd![
     a_cluster_comes_up_changes_is_repaired_and_goes,
@@ -19,24 +18,6 @@ const ABC: [&str; 3] = ["a", "b", "c"];
 
 fn holds_the_fruit(on: &Local, node: &str) {
     assert_eq!(on.etcdctl(node, &["get", "fruit", "--print-value-only"]), "apple", "{node}");
-}
-
-/// One, which is whole by the words of etcd itself.
-fn holds_a_snapshot(on: &Local, node: &str) {
-    let folder = on.root(node).join("var/lib/ha/etcd-prod/snapshots");
-    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
-    let [file] = files.as_slice() else { panic!("{files:?}") };
-    let name = file.file_name().unwrap().to_str().unwrap();
-    assert!(name.starts_with("prod-3.6.16-revision-"), "{name}");
-    assert_eq!(file.extension().unwrap(), "db");
-    let found = fs::metadata(file).unwrap();
-    assert_eq!((found.permissions().mode() & 0o7777, found.len() % 512), (0o600, 32));
-    let status = Command::new(on.programs.join("etcdutl"))
-        .args(["snapshot", "status", "--write-out=json"])
-        .arg(file)
-        .output()
-        .unwrap();
-    assert!(status.status.success(), "{status:?}");
 }
 
 fn a_cluster_comes_up_changes_is_repaired_and_goes(on: &Local) {
@@ -104,13 +85,14 @@ fn a_cluster_grows_and_shrinks(on: &Local) {
     }
     assert_eq!(on.etcdctl("c", &["member", "list"]).lines().count(), 3);
 
+    snapshots::fill(on, "c");
     on.wish(&["c"], "deletion_protection = false");
     on.plan()
         .says("keep a verified snapshot of c on its host, in /var/lib/ha/etcd-prod/snapshots")
         .says("remove a from the cluster")
         .says("3 members become one");
     on.settle();
-    holds_a_snapshot(on, "c");
+    snapshots::holds_one(on, "c");
     holds_the_fruit(on, "c");
     assert_eq!(on.etcdctl("c", &["member", "list"]).lines().count(), 1);
     assert!(on.processes("a", "etcd").is_empty());

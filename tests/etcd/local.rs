@@ -121,15 +121,20 @@ impl Local {
     }
 
     fn ask(&self, node: &str, arguments: &[&str]) -> Output {
+        self.command_of(node, arguments).output().unwrap()
+    }
+
+    /// etcdctl, asking this member.
+    pub(crate) fn command_of(&self, node: &str, arguments: &[&str]) -> Command {
         let keys = self.root(node).join("etc/etcd-prod");
-        Command::new(self.programs.join("etcdctl"))
+        let mut command = Command::new(self.programs.join("etcdctl"));
+        command
             .arg(format!("--endpoints=https://{}:2379", self.address(node)))
             .arg(format!("--cacert={}", keys.join("ca.crt").display()))
             .arg(format!("--cert={}", keys.join("server.crt").display()))
             .arg(format!("--key={}", keys.join("server.key").display()))
-            .args(arguments)
-            .output()
-            .unwrap()
+            .args(arguments);
+        command
     }
 
     /// Processes of a node whose program has this name.

@@ -33,3 +33,4 @@ mod mirror;
 mod published;
 mod reads;
 mod repairs;
+mod snapshots;

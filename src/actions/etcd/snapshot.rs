@@ -32,13 +32,14 @@ impl EtcdCluster<'_> {
                 directory: snapshots(cluster).into(),
                 name: name.clone(),
                 keep: KEEP,
+                revision,
                 ..SaveSnapshotRequest::default()
             };
             host.save_snapshot(request).await
         });
         for (key, saved) in gravest(saved.await)? {
             let path = String::from_utf8_lossy(&saved.path);
-            tracing::info!(host = key, %path, size = saved.size, "a verified snapshot is kept");
+            tracing::info!(host = key, %path, size = saved.size, revision = saved.revision, "a verified snapshot is kept");
         }
         self.has_snapshot = true;
         Ok(())

@@ -361,7 +361,7 @@ impl Agent for Calls {
         let line = format!("keep a snapshot of {} as {path}", request.member);
         self.change(request.claim.take(), line, |state| {
             state.put(path.clone(), b"a snapshot", 0o600);
-            Ok(SaveSnapshotReply { path: path.into(), size: 10 })
+            Ok(SaveSnapshotReply { path: path.into(), size: 10, revision: request.revision })
         })
         .await
     }

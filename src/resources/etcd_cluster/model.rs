@@ -16,7 +16,8 @@ model! {
     /// shrunk, reconfigured and upgraded one member at a time, and never below its quorum.
     ///
     /// Before a minor upgrade and before a member leaves, a verified snapshot is kept on the host of a member that stays,
-    /// in `/var/lib/ha/etcd-<name>/snapshots`; the newest two stay there.
+    /// in `/var/lib/ha/etcd-<name>/snapshots`; the newest two stay there. It counts once its digest is right, every page that a
+    /// restore would read was read, and it is as new as the member was; otherwise nothing goes on.
     ///
     /// A create that stops midway is not recorded; what was done is noted on the hosts, and an apply goes on from
     /// there. The keys of the cluster's authority never leave its hosts.
