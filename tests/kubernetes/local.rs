@@ -298,6 +298,40 @@ impl Local {
         status(&self.fleet(targets), &access, Instant::now() + Duration::from_secs(20)).await
     }
 
+    /// Waits until all serve and somebody leads: a lease that nobody gave back runs out after 15 s.
+    pub(crate) async fn is_ready(&self) -> Report {
+        let by = Instant::now() + Duration::from_mins(1);
+        loop {
+            let report = self.status().await;
+            if report.is_ready {
+                return report;
+            }
+            assert!(Instant::now() < by, "{report:?}");
+        }
+    }
+
+    /// Where the API server of a node answers.
+    pub(crate) fn url(node: &str, path: &str) -> String {
+        format!("https://{}:6443{path}", Self::place(node).address)
+    }
+
+    /// All that runs on a host dies, also what would start it again, and what connects to it.
+    pub(crate) fn kill_all_of(&self, host: &str) {
+        for (pid, _) in processes_of(&format!("{}/", self.root(host).display())) {
+            // It may have ended by itself.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        for (pid, _) in processes_of(&format!("{}\0", self.root(host).display())) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+
+    /// It stays where it is, and does nothing any more.
+    pub(crate) fn freeze(&self, host: &str, program: &str) {
+        let found = self.processes().into_iter().find(|it| it.0 == host && it.1 == program);
+        kill_process(Pid::from_raw(found.unwrap().2).unwrap(), Signal::STOP).unwrap();
+    }
+
     /// What runs of programs below the hosts: the host, the program and the process.
     pub(crate) fn processes(&self) -> Vec<(String, String, i32)> {
         let hosts = format!("{}/", self.directory.path().join("hosts").display());

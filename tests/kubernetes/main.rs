@@ -15,4 +15,5 @@
 mod agents;
 mod local;
 
+mod failures;
 mod lifecycle;

@@ -1,11 +1,11 @@
 //! Whether components serve, by their own word, and who leads: each is asked through the agent of its host.
-#![expect(clippy::disallowed_methods, reason = "measures for how long a component has not served")]
+#![expect(clippy::disallowed_methods, reason = "waits for components by the clock")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::access::{ADMINISTRATORS, Access, issue, request};
 use super::{ControlPlane, Look, Site};
@@ -21,6 +21,8 @@ use crate::remote::kubernetes::{Api, Binding, Credentials, is_healthy};
 const STUCK: Duration = Duration::from_mins(1);
 /// For a look, in which a component that does not answer is one that does not serve.
 const LOOK: Duration = Duration::from_secs(4);
+/// Between two questions to a component that comes up.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Longer than any run.
 const LIFETIME: Duration = Duration::from_hours(24);
 /// Longer than any look.
@@ -80,16 +82,14 @@ impl ControlPlane<'_> {
         let asked = self.fleet.some(&keys, async |key, host| {
             let (site, alive) = (&sites[&key], &alive[&key]);
             let socket = |it| site.socket(&setup.desired, it);
+            // One that comes up is seen when it does, and not at some later look.
             let server = async {
                 let credentials = credentials.as_ref().filter(|_| is_any(alive))?;
                 let at = socket(Component::ApiServer);
-                timeout(LOOK, ask_server(&host, at, credentials)).await.ok().flatten()
+                timeout(LOOK, told_by(&host, at, credentials)).await.ok()
             };
             let healthy = async |it: Component| {
-                if !alive.contains(&it) {
-                    return false;
-                }
-                timeout(LOOK, ask_other(&host, socket(it))).await.unwrap_or_default()
+                alive.contains(&it) && timeout(LOOK, comes_up(&host, socket(it))).await.is_ok()
             };
             Ok(tokio::join!(
                 server,
@@ -158,6 +158,23 @@ fn leader(holder: &str, sites: &BTreeMap<String, Site>, looks: &BTreeMap<String,
     match (called(false).as_slice(), called(true).as_slice()) {
         ([(key, _)], _) | ([], [(key, _)]) => name(key),
         _ => Leader::Other,
+    }
+}
+
+/// Asks an API server until it is ready.
+async fn told_by(host: &Host, at: SocketAddr, credentials: &Credentials) -> Told {
+    loop {
+        match ask_server(host, at, credentials).await {
+            Some(it) => return it,
+            None => sleep(PAUSE).await,
+        }
+    }
+}
+
+/// Asks until it is healthy.
+async fn comes_up(host: &Host, at: SocketAddr) {
+    while !ask_other(host, at).await {
+        sleep(PAUSE).await;
     }
 }
 

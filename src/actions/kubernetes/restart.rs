@@ -97,7 +97,14 @@ impl ControlPlane<'_> {
                 let unit = sites[&key].unit(*component);
                 host.service(Action::Enable, &unit).await?;
                 host.service(Action::ResetFailed, &unit).await?;
-                host.service_within(action, &unit, limit).await?;
+                // What the service manager refuses is told in the log. Whether it serves is seen by itself, and what does
+                // not is for the planner to mend.
+                match host.service_within(action, &unit, limit).await {
+                    Err(error @ HostError::Failed { .. }) => {
+                        tracing::warn!(host = %host.name(), %error, "a component did not come up");
+                    }
+                    done => drop(done?),
+                }
             }
             Ok(())
         });

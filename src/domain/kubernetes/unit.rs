@@ -16,6 +16,9 @@ const GENERATION: &str = "HA_ETCD_GENERATION";
 /// What an API server needs beyond the delay: requests that are under way, up to `--request-timeout`, and some time.
 const REST_OF_STOP: Duration = Duration::from_secs(85);
 
+/// The others serve nobody who would have to be waited for. One that hangs is killed then.
+const STOP: Duration = Duration::from_secs(20);
+
 /// What runs there for this component, in this version.
 pub fn service(
     desired: &Desired,
@@ -35,9 +38,10 @@ pub fn service(
     }
     // `systemctl start` would wait for etcd, and says ready 1.2 s before `/readyz` does: so the start is not notified.
     it.open_files = Some(65_536);
-    if component == Component::ApiServer {
-        it.stop_timeout = desired.shutdown_delay + REST_OF_STOP;
-    }
+    it.stop_timeout = match component {
+        Component::ApiServer => desired.shutdown_delay + REST_OF_STOP,
+        Component::ControllerManager | Component::Scheduler => STOP,
+    };
     if place.is_local {
         return it;
     }
@@ -95,7 +99,7 @@ Restart=always
 RestartSec=1s
 KillMode=mixed
 KillSignal=SIGTERM
-TimeoutStopSec=90s
+TimeoutStopSec=20s
 LimitNOFILE=65536
 NoNewPrivileges=yes
 ProtectSystem=strict
