@@ -6,6 +6,7 @@ pub mod etcd;
 mod hosts;
 mod identity;
 pub mod kubernetes;
+pub mod local_file;
 mod own;
 mod ownership;
 pub mod programs;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::etcd_access::{EtcdAccessModel, open};
+use super::moment::timestamp;
 use super::provider::{Client, Gap, Ha};
 use crate::actions::etcd::{MemberReport, Report, status};
 use crate::model;
@@ -121,25 +121,5 @@ fn member(it: MemberReport) -> EtcdMemberStatusModel {
         version: told.as_ref().map(|it| it.version.clone()).into(),
         db_size: told.as_ref().map(|it| it.db_size).into(),
         certificate_expires: expires.map(timestamp).into(),
-    }
-}
-
-/// RFC 3339, in whole seconds of UTC, as certificates have them.
-fn timestamp(at: OffsetDateTime) -> String {
-    let at = at.to_utc();
-    let (hour, minute, second) = at.as_hms();
-    format!("{}T{hour:02}:{minute:02}:{second:02}Z", at.date())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_written_as_terraform_reads_it() {
-        let at = OffsetDateTime::from_unix_timestamp(1_801_627_506).unwrap();
-        assert_eq!(timestamp(at), "2027-02-03T04:05:06Z");
-        let east = at.to_offset(time::UtcOffset::from_hms(5, 30, 0).unwrap());
-        assert_eq!(timestamp(east), "2027-02-03T04:05:06Z");
     }
 }

@@ -2,6 +2,9 @@
 
 mod certificates;
 mod checks;
+mod control_plane;
+mod control_plane_access;
+mod control_plane_status;
 mod dns;
 mod dns_lookup;
 mod dns_record;
@@ -15,8 +18,12 @@ mod fleet;
 pub mod host;
 pub mod hosts;
 pub mod import;
+mod kubeconfig;
+mod kubeconfig_ephemeral;
+mod kubeconfig_file;
 mod load_balancer;
 mod load_balancer_status;
+mod moment;
 mod pins;
 mod programs;
 pub mod provider;
@@ -29,11 +36,15 @@ use crate::tfplugin::api::Registry;
 /// The provider with everything it serves.
 pub fn registry() -> Registry<Ha> {
     Registry::new(Ha)
+        .resource(control_plane::ControlPlane)
         .resource(dns_record::DnsRecord)
         .resource(etcd_cluster::EtcdCluster)
+        .resource(kubeconfig_file::KubeconfigFile)
         .resource(load_balancer::LoadBalancer)
+        .data_source(control_plane_status::ControlPlaneStatus)
         .data_source(dns_lookup::DnsLookup)
         .data_source(etcd_status::EtcdStatus)
         .data_source(load_balancer_status::LoadBalancerStatus)
         .ephemeral(etcd_client::EtcdClient)
+        .ephemeral(kubeconfig_ephemeral::Kubeconfig)
 }
