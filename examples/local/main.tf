@@ -26,11 +26,13 @@ locals {
 module "control_plane" {
   source = "../../modules/control-plane"
 
-  name         = "local"
-  etcd_version = var.etcd_version
+  name               = "local"
+  etcd_version       = var.etcd_version
+  kubernetes_version = var.kubernetes_version
+  endpoint           = "${values(var.hosts)[0]}:6443"
 
   hosts = {
-    for name, address in var.members : name => {
+    for name, address in var.hosts : name => {
       address   = address
       transport = "local"
       root      = "${local.directory}/${name}"
@@ -42,4 +44,10 @@ module "control_plane" {
   # Nothing to be sorry for: a destroy leaves no data behind.
   deletion_protection = false
   on_destroy          = "purge"
+}
+
+# For kubectl on this machine. It lives for a day; an apply makes it anew before.
+resource "ha_kubeconfig_file" "admin" {
+  control_plane = module.control_plane.control_plane
+  path          = "${local.directory}/kubeconfig"
 }

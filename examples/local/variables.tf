@@ -4,8 +4,8 @@ variable "directory" {
   default     = null
 }
 
-variable "members" {
-  description = "Loopback address of each member of etcd, by its name."
+variable "hosts" {
+  description = "Loopback address of each host, by its name: a member of etcd and a node of the control plane. Three take a gigabyte of memory."
   type        = map(string)
   default = {
     a = "127.0.0.11"
@@ -24,6 +24,12 @@ variable "etcd_version" {
   description = "Version of etcd."
   type        = string
   default     = "3.6.16"
+}
+
+variable "kubernetes_version" {
+  description = "Version of Kubernetes."
+  type        = string
+  default     = "1.34.4"
 }
 
 variable "etcd_quota_backend_bytes" {

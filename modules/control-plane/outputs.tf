@@ -12,3 +12,18 @@ output "etcd_ca_certificate" {
   description = "Certificate of etcd's authority, in PEM."
   value       = ha_etcd_cluster.this.ca_certificate
 }
+
+output "control_plane" {
+  description = "What other resources and ephemeral credentials need to use the control plane. It holds no secret."
+  value       = ha_control_plane.this.access
+}
+
+output "api_servers" {
+  description = "API servers by the names of their hosts, each `address:port`."
+  value       = ha_control_plane.this.api_servers
+}
+
+output "ca_certificate" {
+  description = "Certificate of the authority of the API, in PEM."
+  value       = ha_control_plane.this.ca_certificate
+}

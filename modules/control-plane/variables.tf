@@ -77,6 +77,83 @@ variable "etcd_election_timeout" {
   default     = null
 }
 
+variable "kubernetes_version" {
+  description = "Version of Kubernetes, such as `1.34.4`. It goes up, one minor at a time."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+$", var.kubernetes_version))
+    error_message = "The version has three numbers and no `v`, such as `1.34.4`."
+  }
+}
+
+variable "endpoint" {
+  description = "Where clients find the API: `host:port`, known beforehand. Its host becomes a name in certificates; it need not resolve yet."
+  type        = string
+
+  validation {
+    condition     = can(regex("^.+:[0-9]+$", var.endpoint))
+    error_message = "The endpoint has a host and a port, such as `api.example.test:6443`."
+  }
+}
+
+variable "control_plane_nodes" {
+  description = "Names in `hosts` of the machines with an API server. All of them when left out."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.control_plane_nodes == null ? true : length(setsubtract(var.control_plane_nodes, keys(var.hosts))) == 0
+    error_message = "Each node is a name in `hosts`."
+  }
+}
+
+variable "api_server_port" {
+  description = "Port of the API servers. 6443 when left out."
+  type        = number
+  default     = null
+}
+
+variable "service_cidrs" {
+  description = "Addresses of services: one range, or one of each family. `10.96.0.0/12` when left out."
+  type        = list(string)
+  default     = null
+}
+
+variable "pod_cidrs" {
+  description = "Addresses of pods: one range, or one of each family. `10.244.0.0/16` when left out."
+  type        = list(string)
+  default     = null
+}
+
+variable "api_server" {
+  description = "More arguments, each `--flag=value`, and variables of the API servers."
+  type        = object({ extra_args = optional(list(string), []), environment = optional(map(string), {}) })
+  default     = {}
+  nullable    = false
+}
+
+variable "controller_manager" {
+  description = "The same for the controller managers."
+  type        = object({ extra_args = optional(list(string), []), environment = optional(map(string), {}) })
+  default     = {}
+  nullable    = false
+}
+
+variable "scheduler" {
+  description = "The same for the schedulers."
+  type        = object({ extra_args = optional(list(string), []), environment = optional(map(string), {}) })
+  default     = {}
+  nullable    = false
+}
+
+variable "extra_sans" {
+  description = "Names and addresses in the certificates of the API servers beside those of the nodes and the endpoint, such as virtual IPs."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "lost_hosts" {
   description = "Names of machines that are gone for ever: a destroy does not wait for them."
   type        = set(string)
@@ -92,7 +169,7 @@ variable "deletion_protection" {
 }
 
 variable "on_destroy" {
-  description = "What a destroy does with data: `keep` moves it aside on its host, `purge` deletes it."
+  description = "What a destroy does with data and keys: `keep` moves them aside on their host, `purge` deletes them."
   type        = string
   default     = "keep"
   nullable    = false

@@ -30,7 +30,6 @@ mod run;
 mod imports;
 mod lifecycle;
 mod mirror;
-mod published;
 mod reads;
 mod repairs;
 mod snapshots;

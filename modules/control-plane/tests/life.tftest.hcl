@@ -1,4 +1,4 @@
-# From nothing to a cluster that runs on this machine, through a change, and back.
+# From nothing to a control plane that runs on this machine, through a change, and back.
 
 run "setup" {
   module {
@@ -13,14 +13,17 @@ provider "ha" {
 variables {
   name                = "test"
   etcd_version        = "3.6.16"
+  kubernetes_version  = "1.34.4"
+  endpoint            = "api.example.test:6443"
   deletion_protection = false
   on_destroy          = "purge"
 }
 
-run "one_member" {
+run "one_host" {
   variables {
-    hosts        = run.setup.hosts
-    etcd_members = ["a"]
+    hosts               = run.setup.hosts
+    etcd_members        = ["a"]
+    control_plane_nodes = ["a"]
   }
 
   assert {
@@ -34,14 +37,20 @@ run "one_member" {
   }
 }
 
-run "three_members" {
+run "three_members_and_two_nodes" {
   variables {
-    hosts = run.setup.hosts
+    hosts               = run.setup.hosts
+    control_plane_nodes = ["a", "b"]
   }
 
   assert {
     condition     = length(output.etcd_endpoints) == 3
     error_message = "Not every host has become a member."
+  }
+
+  assert {
+    condition     = keys(output.api_servers) == tolist(["a", "b"])
+    error_message = "There are other API servers than those of the nodes."
   }
 }
 
@@ -49,12 +58,18 @@ run "nothing_is_left_to_do" {
   command = plan
 
   variables {
-    hosts = run.setup.hosts
+    hosts               = run.setup.hosts
+    control_plane_nodes = ["a", "b"]
   }
 
   # In a plan that changed the cluster they would not be known.
   assert {
     condition     = output.etcd.id != "" && startswith(output.etcd.ca_certificate, "-----BEGIN CERTIFICATE-----")
     error_message = "A plan without a change changes something."
+  }
+
+  assert {
+    condition     = output.control_plane.id != "" && startswith(output.ca_certificate, "-----BEGIN CERTIFICATE-----")
+    error_message = "A plan without a change changes the control plane."
   }
 }

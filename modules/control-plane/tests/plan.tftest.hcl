@@ -1,8 +1,10 @@
 # What a plan tells before anything is contacted: the hosts are not there.
 
 variables {
-  name         = "test"
-  etcd_version = "3.6.16"
+  name               = "test"
+  etcd_version       = "3.6.16"
+  kubernetes_version = "1.34.4"
+  endpoint           = "api.example.test:6443"
   hosts = {
     a = { address = "127.20.0.21", transport = "local", root = "/nonexistent/a" }
     b = { address = "127.20.0.22", transport = "local", root = "/nonexistent/b" }
@@ -19,12 +21,32 @@ run "endpoints_are_known" {
   }
 }
 
+run "api_servers_are_known" {
+  command = plan
+
+  variables {
+    control_plane_nodes = ["b", "c"]
+    api_server_port     = 7443
+  }
+
+  assert {
+    condition     = output.api_servers == tomap({ b = "127.20.0.22:7443", c = "127.20.0.23:7443" })
+    error_message = "The API servers are not those of the nodes."
+  }
+}
+
 run "an_address_of_its_own_is_used" {
   command = plan
 
   variables {
-    etcd_members = ["a"]
-    addresses    = { a = "127.20.0.31" }
+    etcd_members        = ["a"]
+    control_plane_nodes = ["a"]
+    addresses           = { a = "127.20.0.31" }
+  }
+
+  assert {
+    condition     = output.api_servers == tomap({ a = "127.20.0.31:6443" })
+    error_message = "The API server is not at the address of its own."
   }
 
   assert {
@@ -46,8 +68,13 @@ run "what_is_left_out_is_as_the_provider_has_it" {
   }
 
   assert {
-    condition     = ha_etcd_cluster.this.deletion_protection
+    condition     = ha_etcd_cluster.this.deletion_protection && ha_control_plane.this.deletion_protection
     error_message = "The data is not protected."
+  }
+
+  assert {
+    condition     = ha_control_plane.this.service_cidrs == tolist(["10.96.0.0/12"]) && ha_control_plane.this.port == 6443
+    error_message = "A value of the control plane that was left out is another than the default."
   }
 }
 
@@ -69,6 +96,36 @@ run "a_version_is_whole" {
   }
 
   expect_failures = [var.etcd_version]
+}
+
+run "a_version_of_kubernetes_is_whole" {
+  command = plan
+
+  variables {
+    kubernetes_version = "1.34"
+  }
+
+  expect_failures = [var.kubernetes_version]
+}
+
+run "an_endpoint_has_a_port" {
+  command = plan
+
+  variables {
+    endpoint = "api.example.test"
+  }
+
+  expect_failures = [var.endpoint]
+}
+
+run "nodes_are_hosts" {
+  command = plan
+
+  variables {
+    control_plane_nodes = ["a", "x"]
+  }
+
+  expect_failures = [var.control_plane_nodes]
 }
 
 run "members_are_hosts" {

@@ -7,26 +7,21 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::local::{Local, for_each_engine_with_etcd};
+use crate::engine::Engine;
+use crate::plane::{NODES, Plane};
 use crate::processes::until;
 use crate::run::Run;
 
-for_each_engine_with_etcd![
-    the_example_runs_on_this_machine,
-    the_module_passes_its_own_tests,
-    the_usage_of_the_module_is_valid,
-];
-
 /// A directory of the repository. Nothing is written there.
 struct Published<'a> {
-    on: &'a Local,
+    on: &'a Plane,
     folder: &'a str,
     variables: BTreeMap<&'a str, String>,
 }
 
 impl<'a> Published<'a> {
-    fn new(on: &'a Local, folder: &'a str) -> Self {
-        let programs = on.programs.display().to_string();
+    fn new(on: &'a Plane, folder: &'a str) -> Self {
+        let programs = on.path("programs").display().to_string();
         let variables = BTreeMap::from([("artifacts_directory", programs)]);
         let at = Self { on, folder, variables };
         at.run("get", &[]).succeeds();
@@ -57,27 +52,32 @@ impl<'a> Published<'a> {
     }
 }
 
-fn the_example_runs_on_this_machine(on: &Local) {
-    let mut example = Published::new(on, "examples/local");
+#[test]
+fn the_example_runs_on_this_machine() {
+    let Some(on) = Plane::new(Engine::Terraform) else { return };
+    let mut example = Published::new(&on, "examples/local");
     let hosts = on.path("hosts").display().to_string();
     example.variables.insert("directory", hosts);
     let three = ["a", "b", "c"].map(|it| (it, on.address(it)));
-    example.variables.insert("members", json!(BTreeMap::from(three)).to_string());
-    example.settle().says("start the first members a, b, c").says(&on.address("c"));
+    example.variables.insert("hosts", json!(BTreeMap::from(three)).to_string());
+    example.settle().says("start the first API servers on a, b, c").says(&on.address("c"));
 
     example.variables.insert("etcd_quota_backend_bytes", "1073741824".to_owned());
     example.settle().says("restart etcd on");
 
-    example.run_on_state("destroy", &["-auto-approve"]).succeeds().says("1 destroyed");
-    for node in ["a", "b", "c"] {
+    example.run_on_state("destroy", &["-auto-approve"]).succeeds().says("3 destroyed");
+    for node in NODES {
         // The agent of a local host goes with the provider, which the engine does not wait for.
         until("the last process", || on.processes(node, "").is_empty().then_some(()));
         assert!(!on.root(node).join("var/lib/etcd/local").exists(), "{node}");
+        assert!(!on.root(node).join("etc/kubernetes-local").exists(), "{node}");
     }
 }
 
-fn the_module_passes_its_own_tests(on: &Local) {
-    let mut module = Published::new(on, "modules/control-plane");
+#[test]
+fn the_module_passes_its_own_tests() {
+    let Some(on) = Plane::new(Engine::Tofu) else { return };
+    let mut module = Published::new(&on, "modules/control-plane");
     let hosts = on.path("hosts");
     fs::create_dir(&hosts).unwrap();
     module.variables.insert("scratch_directory", hosts.display().to_string());
@@ -88,17 +88,21 @@ fn the_module_passes_its_own_tests(on: &Local) {
     assert_eq!(fs::read_dir(hosts).unwrap().count(), 0, "the tests leave something behind");
 }
 
-fn the_usage_of_the_module_is_valid(on: &Local) {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(repository.join("modules/control-plane/README.md")).unwrap();
-    let (_, usage) = page.split_once("```terraform\n").unwrap();
-    let (usage, _) = usage.split_once("```").unwrap();
-    fs::remove_file(on.path("provider.tf")).unwrap();
-    fs::write(on.path("main.tf"), usage).unwrap();
-    symlink(repository.join("modules"), on.path("modules")).unwrap();
-    for verb in ["get", "validate"] {
-        let mut command = on.bare();
-        command.args([verb, "-no-color"]);
-        on.output(verb, command).succeeds();
+#[test]
+fn the_usage_of_the_module_is_valid() {
+    for engine in [Engine::Terraform, Engine::Tofu] {
+        let Some(on) = Plane::new(engine) else { return };
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let page = fs::read_to_string(repository.join("modules/control-plane/README.md")).unwrap();
+        let (_, usage) = page.split_once("```terraform\n").unwrap();
+        let (usage, _) = usage.split_once("```").unwrap();
+        fs::remove_file(on.path("provider.tf")).unwrap();
+        on.config(usage);
+        symlink(repository.join("modules"), on.path("modules")).unwrap();
+        for verb in ["get", "validate"] {
+            let mut command = on.bare();
+            command.args([verb, "-no-color"]);
+            on.output(verb, command).succeeds();
+        }
     }
 }
