@@ -131,6 +131,12 @@ impl FakeHost {
         self.state().contents()
     }
 
+    /// The same, and what was installed of releases, and how many keys were made.
+    pub fn details(&self) -> String {
+        let state = self.state();
+        format!("{:?} {:?} {:?} {}", state.contents(), state.projects, state.keys, state.is_silent)
+    }
+
     /// Somebody else takes a lock, by a connection of his own.
     pub fn hold(&self, lock: &str, caller: &str) {
         self.state().taken.insert(lock.to_owned(), caller.to_owned());

@@ -1,4 +1,7 @@
 //! Real keys and certificates on a host in memory, without the checks of the agent.
+//!
+//! What is made once more under the same circumstances is the same: a host that goes its own way from the same moment has
+//! the same keys as the other, so that both can be compared. A second key at one place is another one.
 #![expect(clippy::disallowed_methods, reason = "a certificate begins now")]
 
 use std::collections::BTreeMap;
@@ -33,7 +36,10 @@ pub(super) fn make_key(state: &mut State, path: &str) -> Result<MakeKeyReply, St
         None if state.files.contains_key(path) => {
             return Err(Status::failed_precondition(format!("{path} is no private key")));
         }
-        None => (true, KeyPair::generate().map_err(failed)?),
+        None => {
+            let text = new_key(state, path)?;
+            (true, KeyPair::from_pem(&text).map_err(failed)?)
+        }
     };
     put(state, path, &key.serialize_pem(), 0o600);
     Ok(MakeKeyReply { changed, public_key: digest(&key) })
@@ -59,13 +65,16 @@ pub(super) fn make_authority(
         }
         _ => return Err(Status::failed_precondition("only half of an authority is there")),
     }
-    let mut params = valid_for(Duration::days(request.days.into()));
-    params.distinguished_name.push(DnType::CommonName, &request.common_name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = KeyPair::generate().map_err(failed)?;
-    let certificate = params.self_signed(&key).map_err(failed)?.pem();
-    put(state, &at_key, &key.serialize_pem(), 0o600);
+    let text = new_key(state, &at_key)?;
+    let certificate = once(format!("{text} {} {}", request.common_name, request.days), || {
+        let mut params = valid_for(Duration::days(request.days.into()));
+        params.distinguished_name.push(DnType::CommonName, &request.common_name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::from_pem(&text).map_err(failed)?;
+        Ok(params.self_signed(&key).map_err(failed)?.pem())
+    })?;
+    put(state, &at_key, &text, 0o600);
     put(state, &at_certificate, &certificate, 0o644);
     Ok(MakeAuthorityReply { changed: true, certificate })
 }
@@ -81,8 +90,23 @@ pub(super) fn sign(
     let certificate = String::from_utf8_lossy(&certificate.content);
     let path = format!("{directory}/ca.key");
     let key = find(state, &path).ok_or_else(|| missing(&path))?;
-    let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(failed)?;
+    let public = public_key(&request.csr).ok_or_else(|| Status::invalid_argument("no CSR"))?;
+    let owner = public.der_bytes();
+    let (server, client, lifetime) = (request.server, request.client, request.lifetime);
+    let what = format!("{certificate} {owner:?} {subject:?} {server} {client} {lifetime}");
+    let certificate = once(what, || {
+        let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(failed)?;
+        certify(&issuer, subject, request, &public)
+    })?;
+    Ok(SignReply { certificate })
+}
 
+fn certify(
+    issuer: &Issuer<'_, KeyPair>,
+    subject: &Subject,
+    request: &SignRequest,
+    public: &SubjectPublicKeyInfo,
+) -> Result<String, Status> {
     let names = [subject.dns_names.as_slice(), &subject.addresses].concat();
     let mut params = valid_for(Duration::seconds(request.lifetime.into()));
     params.subject_alt_names = CertificateParams::new(names).map_err(failed)?.subject_alt_names;
@@ -98,9 +122,7 @@ pub(super) fn sign(
     if request.client {
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
     }
-    let public = public_key(&request.csr).ok_or_else(|| Status::invalid_argument("no CSR"))?;
-    let signed = params.signed_by(&public, &issuer).map_err(failed)?;
-    Ok(SignReply { certificate: signed.pem() })
+    Ok(params.signed_by(public, issuer).map_err(failed)?.pem())
 }
 
 impl super::FakeHost {
@@ -141,6 +163,26 @@ fn known(state: &State, path: &str) -> Option<bytes::Bytes> {
     let digest = digest(&find(state, path)?);
     known.insert(content.clone(), digest.clone());
     Some(digest)
+}
+
+/// A key that nobody has had at this place.
+fn new_key(state: &mut State, path: &str) -> Result<String, Status> {
+    let made = state.keys.entry(path.to_owned()).or_default();
+    *made += 1;
+    let what = format!("{} {path} {made}", state.machine);
+    once(what, || Ok(KeyPair::generate().map_err(failed)?.serialize_pem()))
+}
+
+/// Whatever this is called, as it was made the first time.
+fn once(what: String, make: impl FnOnce() -> Result<String, Status>) -> Result<String, Status> {
+    static MADE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let mut texts = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(text) = texts.get(&what) {
+        return Ok(text.clone());
+    }
+    let text = make()?;
+    texts.insert(what, text.clone());
+    Ok(text)
 }
 
 fn find(state: &State, path: &str) -> Option<KeyPair> {

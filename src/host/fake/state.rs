@@ -29,6 +29,8 @@ pub(super) struct State {
     /// What was installed from releases, by project.
     pub(super) projects: BTreeMap<String, Project>,
     pub(super) packages: BTreeSet<String>,
+    /// How many keys were made at a path.
+    pub(super) keys: BTreeMap<String, u32>,
     /// The last number of each lock.
     pub(super) generations: BTreeMap<String, u64>,
     /// The locks of the present connection.
@@ -85,6 +87,7 @@ impl State {
             records: BTreeMap::new(),
             projects: BTreeMap::new(),
             packages: BTreeSet::new(),
+            keys: BTreeMap::new(),
             generations: BTreeMap::new(),
             held: BTreeSet::new(),
             taken: BTreeMap::new(),

@@ -90,6 +90,12 @@ impl Machines {
         state.failure = Some((count, failure));
     }
 
+    /// Everything as it is now, for comparison. None: a change is still to fail, so what comes next is another story.
+    pub(crate) fn picture(&self) -> Option<String> {
+        let mut state = self.state();
+        state.failure.is_none().then(|| self.moment(&mut state, "").picture())
+    }
+
     /// From now on every moment before a change is kept.
     pub(crate) fn keep_moments(&self) {
         self.state().moments = Some(Vec::new());
@@ -185,8 +191,8 @@ impl Machines {
 impl Moment {
     /// Everything that makes a difference, for comparison.
     pub(crate) fn picture(&self) -> String {
-        let hosts: Vec<_> = self.hosts.values().map(FakeHost::contents).collect();
-        format!("{hosts:?} {:?}", self.programs.clusters)
+        let hosts: Vec<_> = self.hosts.values().map(FakeHost::details).collect();
+        format!("{hosts:?} {}", self.programs.picture())
     }
 
     /// Everything goes on from there; whoever was connected is not any more.

@@ -57,6 +57,15 @@ pub(super) enum Declined {
 }
 
 impl Programs {
+    /// All but numbers of processes and times, for comparison.
+    pub(super) fn picture(&self) -> String {
+        let process = |(at, it): (&String, &Process)| {
+            format!("{at} {} {:x} {} {:?}", it.unit, it.member, it.is_reached, it.flags)
+        };
+        let running: Vec<_> = self.running.iter().map(process).collect();
+        format!("{:?} {running:?}", self.clusters)
+    }
+
     /// Goes on to where everything is by now.
     pub(super) fn settle(&mut self, hosts: &Hosts, now: Instant) {
         let mut begun = Vec::new();
