@@ -1,5 +1,6 @@
 //! The life of a cluster, from bare hosts to none.
 
+use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::certificates::{Wrong, spoil, yesterday};
@@ -62,6 +63,7 @@ fn a_cluster_lives_and_ends_under_terraform() {
     planned(&on, &client, &all, "an argument changed");
 
     certificates_are_renewed(&on, &client);
+    a_lost_state_comes_back(&on, &client);
     an_address_changes(&on, &client, more);
     machines_die(&on, &client, more);
 
@@ -94,6 +96,23 @@ fn certificates_are_renewed(on: &Cluster, client: &Client) {
         on.members(host);
     }
     assert_eq!(all.map(|it| on.pid(it)), before, "nothing restarts");
+}
+
+/// By any host. Nobody founds another cluster on these, and nothing restarts.
+fn a_lost_state_comes_back(on: &Cluster, client: &Client) {
+    let all = [0, 3, 4];
+    let before = all.map(|it| on.pid(it));
+    let state = on.at.path("terraform.tfstate");
+    fs::rename(&state, on.at.path("lost.tfstate")).unwrap();
+    let command = |host| format!("ha_etcd_cluster.NAME prod@{}", on.lab.address(host));
+    on.at.apply_fails().says("belongs to the etcd_cluster \"prod\"").says(&command(3));
+    assert_eq!(all.map(|it| on.pid(it)), before, "nothing restarts");
+
+    let id = command(4).replace("ha_etcd_cluster.NAME ", "");
+    on.at.run(&["import", "ha_etcd_cluster.this", &id]).succeeds().says("Import successful!");
+    on.at.plan_is_empty();
+    assert_eq!(all.map(|it| on.pid(it)), before, "nothing restarts");
+    eprintln!("a state lost: {:?}", client.lap());
 }
 
 fn an_address_changes(on: &Cluster, client: &Client, more: &str) {
