@@ -19,6 +19,7 @@ mod journal;
 mod kubernetes;
 mod life;
 mod line;
+mod listen;
 mod lock;
 mod machine;
 mod mutex;

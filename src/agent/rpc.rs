@@ -15,8 +15,8 @@ use super::files::calls as files;
 use super::lock::{Asker, Outcome};
 use super::place::{HostPath, Root};
 use super::{
-    artifacts, clock, dial, facts, forward, journal, kubernetes, machine, packages, pki, record,
-    run, services, snapshot, users,
+    artifacts, clock, dial, facts, forward, journal, kubernetes, listen, machine, packages, pki,
+    record, run, services, snapshot, users,
 };
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::lock_reply::Outcome as Told;
@@ -328,6 +328,13 @@ impl Agent for Rpc {
 
     async fn dial(&self, request: Request<DialRequest>) -> Result<Response<DialReply>, Status> {
         answer(dial::dial(request.into_inner()).await?)
+    }
+
+    async fn listen(
+        &self,
+        request: Request<ListenRequest>,
+    ) -> Result<Response<ListenReply>, Status> {
+        answer(listen::listen(request.into_inner()).await?)
     }
 
     async fn ensure_packages(

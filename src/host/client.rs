@@ -19,7 +19,8 @@ use super::channel::{Broken, Channel, broken};
 use super::connect::{ConnectError, Stream};
 use super::messages::{
     DialRequest, Dialled, FactsReply, FactsRequest, GetRecordsRequest, HeartbeatRequest,
-    HelloRequest, JournalEntry, LogsRequest, ReadJournalRequest, ReadReply, ReadRequest, Record,
+    HelloRequest, JournalEntry, ListenReply, ListenRequest, LogsRequest, ReadJournalRequest,
+    ReadReply, ReadRequest, Record,
 };
 use super::{HostError, HostName};
 use crate::proto::agent::agent_client::AgentClient;
@@ -205,6 +206,14 @@ impl Host {
         let request = DialRequest { targets: targets.iter().map(ToString::to_string).collect() };
         let dialled = self.call("reach other hosts", async |mut it| it.dial(request).await);
         Ok(dialled.await?.dialled)
+    }
+
+    /// Who else is on the network of an interface.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn listen(&self, request: ListenRequest) -> Result<ListenReply, HostError> {
+        self.call("listen on its network", async |mut it| it.listen(request).await).await
     }
 
     pub(super) fn client(&self) -> AgentClient<Channel> {

@@ -1,5 +1,6 @@
 //! What is asked about the host, in one message.
 
+mod limits;
 pub(super) mod network;
 pub(super) mod system;
 
@@ -32,6 +33,8 @@ pub(super) async fn look(root: &Arc<Root>, request: FactsRequest) -> Result<Fact
             let mut reply = system::look()?;
             reply.machine_id = machine::id(&root)?;
             reply.addresses = network::addresses()?;
+            reply.links = network::links()?;
+            reply.open_files = limits::open_files(&root)?;
             if listeners {
                 reply.listeners = network::listeners()?;
             }

@@ -29,6 +29,14 @@ pub(in crate::agent) fn addresses() -> Result<Vec<Address>, Fault> {
     Ok(addresses.collect())
 }
 
+/// The link addresses of all interfaces that have one.
+pub(super) fn links() -> Result<Vec<String>, Fault> {
+    let all = getifaddrs().map_err(Fault::failed("list the addresses"))?;
+    let links = all.filter_map(|it| it.address?.as_link_addr()?.addr());
+    let text = |it: [u8; 6]| it.map(|byte| format!("{byte:02x}")).join(":");
+    Ok(links.filter(|it| *it != [0; 6]).map(text).collect())
+}
+
 fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
     let v4 = address.as_sockaddr_in().map(|it| it.ip().into());
     v4.or_else(|| address.as_sockaddr_in6().map(|it| it.ip().into()))

@@ -14,7 +14,7 @@ pub trait Around: Send + Sync {
     /// go on to where they are by now. How the call fails, if it does.
     fn comes(&self, host: &FakeHost, change: Option<&str>) -> Option<Failure>;
 
-    /// A connection to a port of the host. None: nobody listens there.
+    /// A connection to a port or to a socket of the host. None: nobody listens there.
     fn connect(&self, host: &FakeHost, address: &str) -> Option<DuplexStream>;
 }
 
@@ -62,6 +62,19 @@ impl FakeHost {
         running.map(|(name, it)| (name.clone(), it.process(), it.read.clone())).collect()
     }
 
+    /// What tells one reading of its files by a service from the next: the number of its process, and how often that was
+    /// told to read them anew. None: it does not run.
+    pub fn reads(&self, unit: &str) -> Option<(u32, u32)> {
+        let state = self.state();
+        let unit = state.units.get(unit).filter(|it| it.is_active)?;
+        Some((unit.process(), unit.reloads))
+    }
+
+    /// The addresses that it has from now on.
+    pub fn set_addresses(&self, addresses: Vec<crate::proto::agent::Address>) {
+        self.state().addresses = addresses;
+    }
+
     /// Starts a service behind the back of the provider, as systemd does when the machine comes up again.
     pub fn start(&self, unit: &str) {
         // Without a unit file nothing happens.
@@ -72,6 +85,11 @@ impl FakeHost {
     pub fn has_installed(&self, project: &str, version: &str) -> bool {
         let project = self.state().project(project);
         project.versions.iter().any(|it| it.name == version)
+    }
+
+    /// Who else is on its network from now on.
+    pub fn meets(&self, strangers: crate::proto::agent::ListenReply) {
+        self.state().strangers = strangers;
     }
 
     /// Makes a directory behind the back of the provider.

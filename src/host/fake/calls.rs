@@ -191,6 +191,16 @@ impl Agent for Calls {
         Ok(Response::new(super::forward::dial(&self.host, request.into_inner())))
     }
 
+    async fn listen(
+        &self,
+        request: Request<ListenRequest>,
+    ) -> Result<Response<ListenReply>, Status> {
+        // That it fails is for changes alone.
+        self.host.comes(None);
+        drop(request);
+        Ok(Response::new(self.host.state().strangers.clone()))
+    }
+
     async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
         let request = request.into_inner();
         let line = format!("run {}", request.program().as_str_name().to_lowercase());

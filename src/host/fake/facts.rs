@@ -20,6 +20,8 @@ impl State {
             machine_id: self.machine.clone(),
             boot_id: self.machine.clone(),
             systemd: true,
+            open_files: 1 << 20,
+            addresses: self.addresses.clone(),
             disks: request.disks.iter().map(disk).collect(),
             units: request.units.iter().map(|it| self.unit(it)).collect(),
             files: request.files.iter().map(|it| self.file(it)).collect(),

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
+use super::files::text;
 use super::{FakeHost, PIPE};
 use crate::proto::agent::{
     DialReply, DialRequest, Dialled, ForwardEnded, ForwardOpen, ForwardOpened, ForwardReply,
@@ -23,11 +24,12 @@ pub(super) async fn answers(
     mut requests: Streaming<ForwardRequest>,
 ) -> Result<ReceiverStream<Result<ForwardReply, Status>>, Status> {
     let first = requests.message().await?.and_then(|it| it.message);
-    let Some(forward_request::Message::Open(ForwardOpen {
-        target: Some(forward_open::Target::Tcp(address)),
-    })) = first
-    else {
-        return Err(Status::invalid_argument("a host in memory has TCP ports alone"));
+    let Some(forward_request::Message::Open(ForwardOpen { target: Some(target) })) = first else {
+        return Err(Status::invalid_argument("the first message opens the stream"));
+    };
+    let address = match target {
+        forward_open::Target::Tcp(address) => address,
+        forward_open::Target::Unix(path) => text(&path),
     };
     let Some(stream) = open(host, &address).await else {
         return Err(Status::internal(format!("cannot connect to {address}: refused")));

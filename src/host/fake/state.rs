@@ -12,8 +12,8 @@ use super::{Around, Failure, FakeHost};
 use crate::proto::agent::file::Kind;
 use crate::proto::agent::service_request::Action;
 use crate::proto::agent::{
-    self, Artifact, Claim, EnsurePackagesReply, InstalledFile, InstalledVersion, JournalEntry,
-    Package, Project, Record,
+    self, Address, Artifact, Claim, EnsurePackagesReply, InstalledFile, InstalledVersion,
+    JournalEntry, ListenReply, Package, Project, Record,
 };
 
 /// Where unit files lie.
@@ -41,6 +41,9 @@ pub(super) struct State {
     pub(super) listeners: BTreeMap<String, (String, Say)>,
     /// Addresses that none of its packets reach.
     pub(super) walls: BTreeSet<String>,
+    pub(super) addresses: Vec<Address>,
+    /// Who else is on the network of it.
+    pub(super) strangers: ListenReply,
     pub(super) journal: Vec<JournalEntry>,
     pub(super) transcript: Vec<String>,
     pub(super) failure: Option<(usize, Failure)>,
@@ -69,6 +72,7 @@ pub(super) struct Unit {
     /// The unit file as it was when it was started.
     pub(super) read: Vec<u8>,
     starts: u32,
+    pub(super) reloads: u32,
 }
 
 impl Unit {
@@ -93,6 +97,8 @@ impl State {
             taken: BTreeMap::new(),
             listeners: BTreeMap::new(),
             walls: BTreeSet::new(),
+            addresses: Vec::new(),
+            strangers: ListenReply::default(),
             journal: Vec::new(),
             transcript: Vec::new(),
             failure: None,
@@ -112,6 +118,10 @@ impl State {
         };
         let packages: Vec<_> = names.iter().map(package).collect();
         let changed = names.iter().any(|it| !self.packages.contains(it));
+        for name in &names {
+            // Where those lie that are looked for.
+            self.edit(&format!("/usr/sbin/{name}"), b"a program");
+        }
         self.packages.extend(names);
         EnsurePackagesReply { changed, packages }
     }
@@ -239,7 +249,8 @@ impl State {
             Action::Stop => unit.is_active = false,
             Action::Enable => unit.is_enabled = true,
             Action::Disable | Action::Mask => unit.is_enabled = false,
-            Action::Reload if !unit.is_active => {
+            Action::Reload if unit.is_active => unit.reloads += 1,
+            Action::Reload => {
                 return Err(Status::failed_precondition(format!("{name} is not active")));
             }
             _ => {}
