@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{Ready, go, joined, ready, remember};
+use self::course::{Ready, go, joined, ready, remember, shared};
 pub(super) use self::model::BalancerAccessModel;
 use self::model::{LoadBalancerModel, complete, is_only_recorded, nodes};
 use super::explain;
@@ -128,7 +128,7 @@ impl Resource for LoadBalancer {
         let seen = sites.iter().filter_map(|(key, site)| Some((site, looks.get(key)?)));
         state.drift = Value::Known(seen.flat_map(|(site, look)| look.drift(site)).collect());
         remember(&mut private, &looks, &places);
-        present(state, private, unseen(&silent).collect())
+        present(state, private, unseen(&silent).chain(shared(&looks)).collect())
     }
 
     async fn update(

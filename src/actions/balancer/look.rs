@@ -32,6 +32,8 @@ pub struct Look {
     pub(super) probe: Option<Vec<u8>>,
     /// As the process tells it.
     pub(super) status: Option<Status>,
+    /// The link addresses of the host.
+    pub(super) links: Vec<String>,
     edited: Vec<String>,
     host_key: Option<String>,
 }
@@ -152,6 +154,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
             owner: setup.own.owner(&recorded),
             foreign: foreign.filter(|_| recorded == Recorded::Nobody),
             has_programs,
+            most_files: facts.open_files,
             has_network: setup.desired.virtual_ip.is_none() || wanted.vrrp.is_some(),
             on_disk: on_disk(&wanted, &all),
             good: lies(&File { path: files.good(), ..wanted.config.clone() }, &all),
@@ -168,6 +171,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
         architecture: facts.architecture.clone(),
         probe: all.get(PROBE).filter(|_| is_there(PROBE)).map(|it| it.digest.to_vec()),
         status: told,
+        links: facts.links.clone(),
         host_key: host.key().map(str::to_owned),
     })
 }

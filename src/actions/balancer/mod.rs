@@ -4,6 +4,7 @@
 //! runs is what the process says, not what we remember to have started.
 #![expect(clippy::disallowed_methods, reason = "waits for processes by the clock")]
 
+mod listen;
 mod look;
 mod perform;
 mod setup;
@@ -15,13 +16,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub use self::listen::needs;
 pub use self::look::Look;
 pub use self::setup::Setup;
 pub use self::site::Site;
 pub use self::status::{NodeReport, Report, status};
 use crate::actions::{is_former, seen, silent};
 use crate::domain::Next;
-use crate::domain::balancer::{Node, Observed, Process, Refusal, Step, leave, next};
+use crate::domain::balancer::{Node, Observed, Process, Refusal, Step, Strangers, leave, next};
 use crate::domain::name::Name;
 use crate::engine::{Fleet, World};
 use crate::host::HostError;
@@ -51,6 +53,8 @@ pub struct Balancer<'a> {
     served: Option<Instant>,
     tried: BTreeSet<Name>,
     failed: BTreeMap<Name, String>,
+    before: Option<Strangers>,
+    after: Option<Strangers>,
 }
 
 impl<'a> Balancer<'a> {
@@ -71,6 +75,8 @@ impl<'a> Balancer<'a> {
             served: None,
             tried: BTreeSet::new(),
             failed: BTreeMap::new(),
+            before: None,
+            after: None,
         }
     }
 
@@ -141,6 +147,8 @@ impl<'a> Balancer<'a> {
             is_known: self.setup.is_known,
             tried: self.tried.clone(),
             failed: self.failed.clone(),
+            before: self.before.clone(),
+            after: self.after.clone(),
             is_early: self.served.is_none_or(|it| it.elapsed() < EARLY),
         }
     }

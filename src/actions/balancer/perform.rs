@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::Balancer;
+use super::listen::{ASKS, LISTENS};
 use super::look::{Look, ask};
 use super::site::Site;
 use crate::actions::{
@@ -36,6 +37,14 @@ const TERM: i32 = 15;
 impl Balancer<'_> {
     pub(super) async fn perform_step(&mut self, step: &Step) -> Result<(), HostError> {
         match step {
+            Step::Listen { hosts } => {
+                self.before = Some(self.strangers(hosts, LISTENS).await?);
+                Ok(())
+            }
+            Step::Confirm { hosts } => {
+                self.after = Some(self.strangers(hosts, ASKS).await?);
+                Ok(())
+            }
             Step::Claim { hosts } => self.record(hosts, false).await,
             Step::Record { hosts } => self.record(hosts, true).await,
             Step::Install { hosts } => {
@@ -196,7 +205,7 @@ impl At {
     }
 }
 
-fn keys(hosts: &[Name]) -> BTreeSet<String> {
+pub(super) fn keys(hosts: &[Name]) -> BTreeSet<String> {
     hosts.iter().map(ToString::to_string).collect()
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Wanted {
     pub(super) vrrp: Option<File>,
     /// The units.
     pub(super) units: Vec<File>,
+    /// Where the virtual IP is to be.
+    pub(super) interface: Option<Interface>,
 }
 
 impl Wanted {
@@ -126,13 +128,13 @@ impl Site {
         let mut moves = None;
         // A host that is to leave has none.
         let interface = self.interface(desired, addresses);
-        if let Some(interface) = interface
-            && let Some(text) = vrrp(desired, &self.key, &interface, &self.told)
+        if let Some(interface) = &interface
+            && let Some(text) = vrrp(desired, &self.key, interface, &self.told)
         {
             moves = Some(file(self.files.vrrp(), text));
-            units.push(unit(keepalived(desired, &interface, &self.told)?)?);
+            units.push(unit(keepalived(desired, interface, &self.told)?)?);
         }
         let config = file(self.files.proxy(), proxy.text.clone());
-        Some(Wanted { proxy, authority, config, vrrp: moves, units })
+        Some(Wanted { proxy, authority, config, vrrp: moves, units, interface })
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::desired::Desired;
-use super::observed::{Backend, Facts, Keepalived, Lies, Node, Observed, Process, Running};
+use super::observed::{
+    Backend, Facts, Keepalived, Lies, Node, Observed, Process, Running, Strangers,
+};
 use super::steps::Step;
 use crate::domain::host::Owner;
 use crate::domain::name::Name;
@@ -71,6 +73,8 @@ pub fn believe(desired: &Desired, observed: &mut Observed, step: &Step) {
         Step::Claim { hosts } => on(hosts, &|it| it.owner = Owner::Unfinished),
         Step::Install { hosts } => on(hosts, &|it| it.has_programs = true),
         Step::Record { hosts } => on(hosts, &|it| it.owner = Owner::Ours { is_current: true }),
+        Step::Listen { .. } => observed.before = Some(Strangers::default()),
+        Step::Confirm { .. } => observed.after = Some(Strangers::default()),
         // No plan foresees it.
         Step::PutBack { .. } => {}
     }
@@ -122,6 +126,7 @@ fn clean(facts: &mut Facts) {
         holds: false,
         machine: facts.machine.clone(),
         has_programs: facts.has_programs,
+        most_files: facts.most_files,
         has_network: facts.has_network,
     };
 }

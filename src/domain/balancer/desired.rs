@@ -196,6 +196,11 @@ impl Desired {
         2 * u64::from(self.max_connections) + 100
     }
 
+    /// The most connections that so many open files suffice for.
+    pub(super) fn connections_for(&self, files: u64) -> u64 {
+        files.saturating_sub(self.open_files() - 2 * u64::from(self.max_connections)) / 2
+    }
+
     fn judge_nodes(&self, faults: &mut Vec<Refusal>) {
         let least = if self.virtual_ip.is_some() { 2 } else { 1 };
         if self.nodes.len() < least {

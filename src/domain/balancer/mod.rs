@@ -8,11 +8,14 @@
 //! - What a proxy runs is what its process says: its `description` is the [`Digest`] of what it was started with, and its
 //!   backends are those that it has, with what was changed while it runs.
 //! - A host that did not answer completely is unseen. A file that cannot be read is no absent file.
+//! - Who is no stranger: a host of ours, whether it stays or leaves, also at an address that it had before.
 //! - `former` has every node that the state names and the wish does not.
 //!
 //! # To those who perform
 //! | step | what it must guarantee |
 //! |---|---|
+//! | `Listen` | long enough for two advertisements of the usual virtual router, once a second each. Nothing is changed |
+//! | `Confirm` | every host asks anew who has the virtual IP, but those that have it |
 //! | `Claim` | the record (unfinished, with the id) is on disk before anything else is |
 //! | `Write` | the program itself has found no fault with the new configuration; otherwise nothing is changed. Nothing reads the files yet |
 //! | `Start`, `Restart`, `Reload` | the first two note what room the process gets. Each waits a few seconds for the process to tell that it runs with the file. That it does not is for the next look |
@@ -47,7 +50,9 @@ pub use self::desired::{
     Balance, Check, Desired, Install, MOST_CONNECTIONS, Place, Protocol, Timeouts, VirtualIp, Wish,
 };
 pub use self::next::{leave, next};
-pub use self::observed::{Backend, Facts, Keepalived, Lies, Node, Observed, Process, Running};
+pub use self::observed::{
+    Backend, Facts, Keepalived, Lies, Node, Observed, Process, Running, Strangers,
+};
 pub use self::proxy::{BACK, Digest, Proxy, proxy, server};
 pub use self::refusal::{Refusal, Subject};
 pub use self::steps::Step;

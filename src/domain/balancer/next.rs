@@ -84,6 +84,14 @@ fn prepare(desired: &Desired, observed: &Observed) -> Turn {
     if let Some((key, _)) = observed.seen().find(|(_, it)| !it.has_network) {
         return Some(Next::Refuse(Refusal::NoNetwork(key.clone())));
     }
+    let cramped = observed.seen().find(|(_, it)| it.most_files < desired.open_files());
+    if let Some((key, facts)) = cramped {
+        let fits = desired.connections_for(facts.most_files);
+        return Some(Next::Refuse(Refusal::TooFewFiles { name: key.clone(), fits }));
+    }
+    if let Some(turn) = strangers(desired, observed) {
+        return Some(turn);
+    }
     let unclaimed = those(|it| it.owner == Owner::Nobody);
     if !unclaimed.is_empty() {
         return Some(Next::Act(Step::Claim { hosts: unclaimed }));
@@ -93,6 +101,26 @@ fn prepare(desired: &Desired, observed: &Observed) -> Turn {
         (true, _) => None,
         (false, Install::Package) => Some(Next::Act(Step::Install { hosts: bare })),
         (false, Install::Never) => Some(Next::Refuse(Refusal::NoPrograms(bare))),
+    }
+}
+
+/// While keepalived runs as it is wished, what there is of others was there before.
+fn strangers(desired: &Desired, observed: &Observed) -> Turn {
+    let current = Keepalived::Running { is_current: true };
+    let is_settled = observed.seen().any(|(_, it)| it.keepalived == current);
+    let hosts: Vec<_> = observed.seen().map(|(key, _)| key.clone()).collect();
+    if desired.virtual_ip.is_none() || is_settled || hosts.is_empty() {
+        return None;
+    }
+    match &observed.before {
+        None => Some(Next::Act(Step::Listen { hosts })),
+        Some(it) if !it.owners.is_empty() => {
+            Some(Next::Refuse(Refusal::AddressTaken(it.owners.clone())))
+        }
+        Some(it) if !it.routers.is_empty() => {
+            Some(Next::Refuse(Refusal::RouterIdTaken(it.routers.clone())))
+        }
+        Some(_) => None,
     }
 }
 
@@ -284,6 +312,19 @@ fn finish(desired: &Desired, observed: &Observed) -> Turn {
     }
     let is_open = |it: &Facts| it.owner != Owner::Ours { is_current: true };
     let hosts: Vec<_> = observed.seen().filter(|it| is_open(it.1)).map(|it| it.0.clone()).collect();
+    if !hosts.is_empty() && desired.virtual_ip.is_some() {
+        let witnesses = observed.seen().filter(|it| !it.1.holds).map(|it| it.0.clone());
+        let witnesses: Vec<_> = witnesses.collect();
+        match &observed.after {
+            None if !witnesses.is_empty() => {
+                return Some(Next::Act(Step::Confirm { hosts: witnesses }));
+            }
+            Some(it) if !it.owners.is_empty() => {
+                return Some(Next::Refuse(Refusal::AddressShared(it.owners.clone())));
+            }
+            _ => {}
+        }
+    }
     (!hosts.is_empty()).then_some(Next::Act(Step::Record { hosts }))
 }
 

@@ -1,7 +1,7 @@
 //! What was seen in one look.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::domain::host::{MachineId, Owner};
 use crate::domain::name::Name;
@@ -22,6 +22,20 @@ pub struct Observed {
     pub failed: BTreeMap<Name, String>,
     /// Whether it is too early to give up on backends that do not answer.
     pub is_early: bool,
+    /// Who else was there, as this run has heard before keepalived was changed. None: it has not listened yet.
+    pub before: Option<Strangers>,
+    /// Who else was there after that.
+    pub after: Option<Strangers>,
+}
+
+/// Who is on the network of the virtual IP, and none of ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strangers {
+    /// Link addresses of those who say that they have the virtual IP. A host of ours that did not answer may be one: then
+    /// there are none.
+    pub owners: BTreeSet<String>,
+    /// Addresses of those who advertise a virtual router of the same number.
+    pub routers: BTreeSet<IpAddr>,
 }
 
 /// A host, if it answered.
@@ -47,6 +61,8 @@ pub struct Facts {
     pub foreign: Option<String>,
     /// Whether the programs are there.
     pub has_programs: bool,
+    /// The most open files that a service may have there.
+    pub most_files: u64,
     /// Whether an interface of it is there for the virtual IP, if one is wished.
     pub has_network: bool,
     /// What its files say: all of them, those of the services too.

@@ -1,5 +1,6 @@
 //! Why the planner does not go on, and which attribute can change that.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -34,6 +35,8 @@ pub enum Subject {
     VirtualIp,
     /// Its address.
     VirtualAddress,
+    /// Its number.
+    RouterId,
     /// `install`.
     Install,
     /// `lost_hosts`.
@@ -192,6 +195,31 @@ pub enum Refusal {
         /// On the host.
         path: String,
     },
+    /// The system would not let the program open them.
+    #[error(
+        "a service on {name} may not have files for so many connections, but for {fits} of them: lower max_connections, or raise the limit of the host (fs.nr_open, and in a container that of its first process)"
+    )]
+    TooFewFiles {
+        /// The host.
+        name: Name,
+        /// Connections that there are files for.
+        fits: u64,
+    },
+    /// Two would have it.
+    #[error(
+        "{} says that it has this address already: end that, or choose another address", List(&.0.iter().collect::<Vec<_>>())
+    )]
+    AddressTaken(BTreeSet<String>),
+    /// Two have it.
+    #[error(
+        "{} says that it has this address, too, and clients reach one or the other: end that, or choose another address", List(&.0.iter().collect::<Vec<_>>())
+    )]
+    AddressShared(BTreeSet<String>),
+    /// The two would take each other for one.
+    #[error(
+        "{} advertises a virtual router of this number already: choose another one", List(&.0.iter().collect::<Vec<_>>())
+    )]
+    RouterIdTaken(BTreeSet<IpAddr>),
     /// The virtual IP has no place there.
     #[error(
         "no interface of {0} has the address of the node and the network of the virtual IP, or the one that is named is not there: choose another address, or name the interface"
@@ -229,12 +257,16 @@ impl Refusal {
             Self::Port => Subject::Port,
             Self::MetricsPort => Subject::MetricsPort,
             Self::BindAddress => Subject::BindAddress,
-            Self::Connections(_) => Subject::MaxConnections,
+            Self::Connections(_) | Self::TooFewFiles { .. } => Subject::MaxConnections,
+            Self::RouterIdTaken(_) => Subject::RouterId,
             Self::NoBackends => Subject::Backends,
             Self::Backend { name, .. }
             | Self::SameBackend { name, .. }
             | Self::Itself { name, .. } => Subject::Backend(name.clone()),
-            Self::VirtualIp(_) | Self::VirtualIpOfNode(_) => Subject::VirtualAddress,
+            Self::VirtualIp(_)
+            | Self::VirtualIpOfNode(_)
+            | Self::AddressTaken(_)
+            | Self::AddressShared(_) => Subject::VirtualAddress,
             Self::LocalWithVirtualIp(_) | Self::NoNetwork(_) => Subject::VirtualIp,
             Self::SameMachine { name, .. }
             | Self::Foreign { name, .. }
@@ -268,6 +300,7 @@ impl fmt::Display for Subject {
             Self::MaxConnections => f.write_str("max_connections"),
             Self::VirtualIp => f.write_str("virtual_ip"),
             Self::VirtualAddress => f.write_str("virtual_ip.address"),
+            Self::RouterId => f.write_str("virtual_ip.router_id"),
             Self::Install => f.write_str("install"),
             Self::LostHosts => f.write_str("lost_hosts"),
         }

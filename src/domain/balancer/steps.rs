@@ -9,6 +9,10 @@ use crate::domain::name::{List, Name};
 #[expect(missing_docs, reason = "a field means the same in every step")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Find out who else has the virtual IP, or uses its number.
+    Listen { hosts: Vec<Name> },
+    /// Find out whether somebody else has the virtual IP, too.
+    Confirm { hosts: Vec<Name> },
     /// Write the record of an unfinished creation.
     Claim { hosts: Vec<Name> },
     /// Install the programs.
@@ -52,7 +56,9 @@ pub enum Step {
 impl crate::domain::Step for Step {
     fn kind(&self) -> Kind {
         match self {
-            Self::Claim { .. }
+            Self::Listen { .. }
+            | Self::Confirm { .. }
+            | Self::Claim { .. }
             | Self::Install { .. }
             | Self::Write { .. }
             | Self::Reload { .. }
@@ -71,7 +77,9 @@ impl crate::domain::Step for Step {
 
     fn hosts(&self) -> Vec<&str> {
         match self {
-            Self::Claim { hosts }
+            Self::Listen { hosts }
+            | Self::Confirm { hosts }
+            | Self::Claim { hosts }
             | Self::Install { hosts }
             | Self::Record { hosts }
             | Self::Dismantle { hosts } => hosts.iter().map(Name::as_str).collect(),
@@ -97,6 +105,14 @@ impl crate::domain::Step for Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Listen { hosts } => write!(
+                f,
+                "listen on {} whether others have the virtual IP or its router id",
+                List(hosts)
+            ),
+            Self::Confirm { hosts } => {
+                write!(f, "ask from {} whether others have the virtual IP, too", List(hosts))
+            }
             Self::Claim { hosts } => write!(f, "claim {}", List(hosts)),
             Self::Install { hosts } => write!(f, "install the programs on {}", List(hosts)),
             Self::Write { host } => write!(f, "check and write the files of {host}"),

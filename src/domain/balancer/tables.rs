@@ -1,7 +1,7 @@
 //! What follows from what, one line each.
 //!
 //! A node is `key:marks`, and fine but for its marks: `n` nobody's, `u` of an unfinished creation, `o` with an old
-//! record, `f` foreign, `p` without programs, `N` without a network for the virtual IP; `d` other files, `D` no files; `a` no service, `s` stopped, `S` starting,
+//! record, `f` foreign, `p` without programs, `c` with few files, `N` without a network for the virtual IP; `d` other files, `D` no files; `a` no service, `s` stopped, `S` starting,
 //! `x` stuck, `w` serves otherwise, `r` with too little room; `g` another copy, `G` no copy; `K` no keepalived, `k` stopped, `i` not informed;
 //! `^` has the virtual IP; `t` tried, `e` put back; `?` silent, `!` silent and behind. `-` before it: it is to leave.
 
@@ -27,6 +27,7 @@ pub(super) fn fine(desired: &Desired, machine: &str) -> Facts {
         owner: Owner::Ours { is_current: true },
         foreign: None,
         has_programs: true,
+        most_files: u64::MAX,
         has_network: true,
         on_disk: Lies::Wished,
         good: Lies::Wished,
@@ -50,6 +51,7 @@ fn facts(desired: &Desired, key: &str, marks: &str) -> Facts {
             'f' => it.owner = Owner::Foreign("somebody".to_owned()),
             'N' => it.has_network = false,
             'p' => it.has_programs = false,
+            'c' => it.most_files = 9_100,
             'd' => it.on_disk = Lies::Other,
             'D' => it.on_disk = Lies::Nothing,
             'a' => it.proxy = Process::Absent,
@@ -100,7 +102,8 @@ fn observed(desired: &Desired, text: &str) -> Observed {
         map.insert(key, node);
     }
     let is_known = !text.contains('n') && !text.contains('u');
-    Observed { nodes, former, is_known, tried, failed, is_early: false }
+    let (before, after) = (Some(Strangers::default()), Some(Strangers::default()));
+    Observed { nodes, former, is_known, tried, failed, is_early: false, before, after }
 }
 
 fn told(next: Next<Step, Refusal>) -> String {
@@ -153,6 +156,52 @@ fn the_virtual_ip_comes_when_all_proxies_serve() {
     check(&it, "lb1:i^ lb2:i lb3:uk", "let keepalived on lb2 read its file anew");
     check(&it, "lb1:i^ lb2 lb3:uk", "let keepalived on lb1 read its file anew");
     check(&it, "lb1:^ lb2 lb3:uk", "start keepalived on lb3");
+}
+
+#[test]
+fn others_are_listened_for_around_every_change_of_keepalived() {
+    let it = moving();
+    let check = |text: &str, before: Option<&Strangers>, after: Option<&Strangers>, expected| {
+        let mut seen = observed(&it, text);
+        (seen.before, seen.after) = (before.cloned(), after.cloned());
+        let found = told(next(&it, &seen));
+        assert!(found.starts_with(expected), "{text}: {found}");
+    };
+    let nobody = Strangers::default();
+    let owner = Strangers { owners: ["02:00:00:00:00:07".to_owned()].into(), ..nobody.clone() };
+    let router = Strangers { routers: [[10, 0, 0, 9].into()].into(), ..nobody.clone() };
+
+    let listen = "listen on lb1, lb2 whether others have the virtual IP or its router id";
+    check("lb1:npDaGK lb2:npDaGK", None, None, listen);
+    check("lb1:npDaGK lb2:npDaGK", Some(&nobody), None, "claim lb1, lb2");
+    check("lb1:i^ lb2:i", None, None, listen);
+    check("lb1:k lb2:k", None, None, listen);
+    check("lb1:^ lb2:k", None, None, "start keepalived on lb2");
+    check("lb1:^ lb2:d", None, None, "check and write the files of lb2");
+    check("lb1:^ lb2", None, None, "done");
+    check("lb1:? lb2:?", None, None, "done");
+    let taken =
+        "refuse virtual_ip.address: 02:00:00:00:00:07 says that it has this address already";
+    check("lb1:npDaGK lb2:npDaGK", Some(&owner), None, taken);
+    let taken = "refuse virtual_ip.router_id: 10.0.0.9 advertises a virtual router of this number";
+    check("lb1:npDaGK lb2:npDaGK", Some(&router), None, taken);
+
+    check("lb1:o^ lb2", None, None, "ask from lb2 whether others have the virtual IP, too");
+    check("lb1:u^ lb2:u", Some(&nobody), Some(&nobody), "record on lb1, lb2");
+    let shared = "refuse virtual_ip.address: 02:00:00:00:00:07 says that it has this address, too";
+    check("lb1:o^ lb2", None, Some(&owner), shared);
+    // With nobody left to ask there is no answer.
+    check("lb1:o^ lb2:?", None, None, "record on lb1");
+}
+
+#[test]
+fn a_host_without_files_for_all_connections_is_refused_with_the_number_that_fits() {
+    let fits = "refuse max_connections: a service on lb2 may not have files for so many connections, but for 4500";
+    check(&plain(), "lb1:npDaG lb2:npcDaG", fits);
+    check(&plain(), "lb1 lb2:dc", fits);
+    let mut wish = wish();
+    wish.max_connections = 4500;
+    check(&Desired::new(wish).unwrap(), "lb1:npDaG lb2:npcDaG", "claim lb1, lb2");
 }
 
 #[test]

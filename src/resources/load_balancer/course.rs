@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::model::{LoadBalancerModel, complete, nodes};
 use super::{Kept, wish};
-use crate::actions::balancer::{Balancer, KIND, Look, Setup, Site};
+use crate::actions::balancer::{Balancer, KIND, Look, Setup, Site, needs};
 use crate::actions::{Own, former_key};
 use crate::domain::balancer::{Node, Observed};
-use crate::domain::name::Name;
+use crate::domain::name::{List, Name};
 use crate::engine::{Announced, Stopped, converge};
 use crate::host::Target;
 use crate::resources::fleet::locked;
@@ -141,6 +141,14 @@ pub(super) async fn go(
         Err(stopped) => return Reached::nothing(setup.own.id, stopped),
     };
     let shown = fleet.host_keys();
+    // What others have there is nobody's business where a node has been before.
+    if !leaves {
+        let needed = async |key: String, host| needs(&host, &sites[&key], &setup).await;
+        if let Err(stopped) = fleet.preflight(patient, needed).await {
+            fleet.release().await;
+            return Reached::nothing(setup.own.id, stopped);
+        }
+    }
     let mut world = Balancer::new(&mut fleet, setup, sites, leaves);
     let converged = converge(&mut world, &run).await;
     let (looks, id) = (world.looks().clone(), world.id().to_owned());
@@ -148,6 +156,7 @@ pub(super) async fn go(
     if !leaves {
         warnings.extend(world.without_backends().into_iter().map(no_backend));
         warnings.extend(converged.observed.iter().flat_map(silent));
+        warnings.extend(shared(&looks));
     }
     fleet.release().await;
     let (observed, stopped) = (converged.observed, converged.stopped);
@@ -158,6 +167,16 @@ fn no_backend(key: &str) -> Diagnostic {
     let detail = format!("HAProxy on {key} serves, and the checks of all backends fail.");
     Diagnostic::warning("No backend of the balancer is healthy", detail)
         .hint("`ha_load_balancer` checks `health_check.path` with `health_check.ca_certificate`: see the log of its unit on that host.")
+}
+
+/// Two nodes have what only one is to have.
+pub(super) fn shared(looks: &BTreeMap<String, Look>) -> Option<Diagnostic> {
+    let holders: Vec<_> = looks.iter().filter(|it| it.1.holds()).map(|it| it.0).collect();
+    (1 < holders.len()).then(|| {
+        let detail = format!("{} have it at the same time.", List(&holders));
+        Diagnostic::warning("The virtual IP is on more than one node", detail)
+            .hint("They do not hear each other: let VRRP (protocol 112 of IP) through between their addresses. Then all but one give it up by themselves.")
+    })
 }
 
 fn silent(observed: &Observed) -> impl Iterator<Item = Diagnostic> {

@@ -57,6 +57,7 @@ fn observed(
         owner: Owner::Nobody,
         foreign: None,
         has_programs: false,
+        most_files: u64::MAX,
         has_network: true,
         on_disk: Lies::Nothing,
         good: Lies::Nothing,
@@ -84,6 +85,8 @@ fn observed(
         tried: BTreeSet::new(),
         failed: BTreeMap::new(),
         is_early: false,
+        before: None,
+        after: None,
     }
 }
 

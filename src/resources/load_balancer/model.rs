@@ -18,6 +18,11 @@ model! {
     /// configuration is checked by the program itself, comes to one node after the other, and is put back where it
     /// does not come up. Files that somebody else has made are never overwritten.
     ///
+    /// Before keepalived is started, the network is asked for others that have the virtual IP or its router id, and before
+    /// the end of an apply whether somebody has it, too. While VRRP (protocol 112 of IP) is blocked between nodes, each of
+    /// them has the virtual IP, and clients reach one or the other; that is told by a warning. Once it is let through again,
+    /// all but one give it up within a second, and clients that went to another are led to the one within 5 seconds.
+    ///
     /// A create that stops midway is not recorded; what was done is noted on the hosts, and an apply goes on from there.
     pub(crate) struct LoadBalancerModel {
         /// Given at create, and kept on the hosts for life.

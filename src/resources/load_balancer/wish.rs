@@ -217,6 +217,7 @@ fn path(subject: &Subject) -> Path {
         Subject::MaxConnections => Path::root("max_connections"),
         Subject::VirtualIp => Path::root("virtual_ip"),
         Subject::VirtualAddress => Path::root("virtual_ip").attribute("address"),
+        Subject::RouterId => Path::root("virtual_ip").attribute("router_id"),
         Subject::Install => Path::root("install"),
         Subject::LostHosts => Path::root("lost_hosts"),
     }

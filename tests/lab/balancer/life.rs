@@ -36,6 +36,8 @@ fn noticed_for_a_moment(on: &Front, load: &Load, what: &str) {
 fn a_balancer_lives_and_ends_under_terraform() {
     let Some(on) = Front::bare(Engine::Terraform, 4) else { return };
     files_of_others_are_left_alone(&on);
+    on.wish(&LBS, &[0, 1], "install = \"never\"");
+    on.at.apply_fails().says("haproxy is not there on lb1, lb2, or keepalived where it is needed");
     on.wish(&LBS, &[0, 1], "");
     let plan = on.at.plan().run.says("install the programs on lb1, lb2");
     plan.says("start keepalived on lb1");

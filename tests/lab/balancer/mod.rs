@@ -6,4 +6,5 @@ mod front;
 mod life;
 mod load;
 mod moves;
+mod refusals;
 mod servers;

@@ -158,6 +158,7 @@ pub(super) struct Fleet {
     pub(super) tried: BTreeSet<Name>,
     pub(super) failed: BTreeMap<Name, String>,
     pub(super) spare: u8,
+    pub(super) heard: [Option<Strangers>; 2],
 }
 
 pub(super) fn key(text: &str) -> Name {
@@ -179,12 +180,14 @@ impl Fleet {
             tried: BTreeSet::new(),
             failed: BTreeMap::new(),
             spare: 3,
+            heard: [None, None],
         }
     }
 
     pub(super) fn begin(&mut self) {
         self.tried.clear();
         self.failed.clear();
+        self.heard = [None, None];
     }
 
     pub(super) fn finish(&mut self) {
@@ -316,6 +319,8 @@ impl Fleet {
             tried: self.tried.clone(),
             failed: self.failed.clone(),
             is_early: false,
+            before: self.heard[0].clone(),
+            after: self.heard[1].clone(),
         }
     }
 
@@ -362,6 +367,7 @@ impl Fleet {
             owner,
             foreign: None,
             has_programs: machine.has_programs,
+            most_files: u64::MAX,
             has_network: true,
             on_disk: lies(&machine.on_disk),
             good: lies(&machine.good),

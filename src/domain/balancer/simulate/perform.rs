@@ -23,6 +23,11 @@ impl Fleet {
             Outcome::Half => 1,
             Outcome::Nothing => 0,
         };
+        match step {
+            Step::Listen { .. } if 0 < count => self.heard[0] = Some(Strangers::default()),
+            Step::Confirm { .. } if 0 < count => self.heard[1] = Some(Strangers::default()),
+            _ => {}
+        }
         for host in hosts.iter().take(count) {
             self.perform_on(host, step);
         }
@@ -119,6 +124,7 @@ impl Fleet {
         let Some(it) = self.machines.get_mut(host) else { return };
         let is_up = |it: &Content| !cursed.contains(&it.settings);
         match step {
+            Step::Listen { .. } | Step::Confirm { .. } => {}
             Step::Claim { .. } => it.owner = Owner::Unfinished,
             Step::Install { .. } => it.has_programs = true,
             Step::Write { .. } => {
