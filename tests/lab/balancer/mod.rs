@@ -8,3 +8,4 @@ mod load;
 mod moves;
 mod refusals;
 mod servers;
+mod sweep;
