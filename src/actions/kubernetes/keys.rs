@@ -86,8 +86,7 @@ pub(super) fn keys_id(
     let Found::Is(accounts) = raw.key(&raw.site.pki("sa.key")) else { return None };
     all.update(accounts);
     if raw.setup.desired.encryption == Encryption::Secretbox {
-        key?;
-        all.update(Sha256::digest(raw.content(&raw.site.pki(SECRETBOX))?));
+        all.update(Sha256::digest(key?.base64()));
     }
     let half = all.finalize();
     let half = half.iter().take(16).fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
@@ -130,7 +129,8 @@ impl ControlPlane<'_> {
             for (which, content) in authorities.into_iter().flatten() {
                 files.push(open(&format!("{}.crt", which.file()), content));
             }
-            files.extend(secret.as_ref().map(|it| own(SECRETBOX, it.as_bytes(), "")));
+            let secret = secret.as_ref().map(|it| format!("{}\n", it.base64()));
+            files.extend(secret.map(|it| own(SECRETBOX, it.as_bytes(), "")));
             for file in files {
                 host.put(file).await?;
             }
@@ -167,13 +167,13 @@ impl ControlPlane<'_> {
         read.ok_or_else(|| self.no_keys("no host has it".to_owned()))
     }
 
-    /// The text of the file that holds the key of Secrets. None: they are not encrypted.
-    fn secret(&self) -> Result<Option<String>, HostError> {
+    /// The key of Secrets. None: they are not encrypted.
+    fn secret(&self) -> Result<Option<EncryptionKey>, HostError> {
         if self.setup.desired.encryption == Encryption::None {
             return Ok(None);
         }
-        let from = self.source(|it| it.secret.is_some());
-        let found = from.and_then(|it| self.looks[&it].secret.clone());
+        let from = self.source(|it| it.key.is_some());
+        let found = from.and_then(|it| self.looks[&it].key.clone());
         found.map_or_else(|| fresh().map_err(|it| self.no_keys(it)), Ok).map(Some)
     }
 
@@ -183,16 +183,40 @@ impl ControlPlane<'_> {
     }
 }
 
-/// 32 bytes that nobody knows, in base64.
-fn fresh() -> Result<String, String> {
+/// One that nobody knows.
+fn fresh() -> Result<EncryptionKey, String> {
     let mut bytes = [0_u8; 32];
     let random = aws_lc_rs::default_provider().secure_random;
     random.fill(&mut bytes).map_err(|_| "the system gives no random numbers".to_owned())?;
-    Ok(format!("{}\n", BASE64_STANDARD.encode(bytes)))
+    let key = EncryptionKey::new(&BASE64_STANDARD.encode(bytes));
+    key.ok_or_else(|| "32 bytes are no key".to_owned())
 }
 
 /// In PEM, of a private key in PEM.
 fn public_half(key: &[u8]) -> Result<String, String> {
     let text = std::str::from_utf8(key).map_err(|it| it.to_string())?;
     KeyPair::from_pem(text).map(|it| it.public_key_pem()).map_err(|it| it.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_key_is_none_that_was_there_and_is_never_printed() {
+        let [one, other] = [(); 2].map(|()| fresh().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(secret(format!("{}\n", one.base64()).as_bytes()), Some(one.clone()));
+        assert!(!format!("{one:?}").contains(one.base64()));
+        assert_eq!(secret(b"edited"), None);
+    }
+
+    #[test]
+    fn the_public_half_of_a_key_is_a_public_key() {
+        let key = KeyPair::generate().unwrap();
+        let public = public_half(key.serialize_pem().as_bytes()).unwrap();
+        assert_eq!(public, key.public_key_pem());
+        assert!(public.starts_with("-----BEGIN PUBLIC KEY-----"), "{public}");
+        public_half(b"no key").unwrap_err();
+    }
 }

@@ -39,8 +39,8 @@ pub struct Look {
     pub(super) pki: BTreeMap<Authority, Seen>,
     /// The certificates of the two own authorities in PEM, as they lie there.
     pub(super) authorities: BTreeMap<Authority, Vec<u8>>,
-    /// The file with the key that Secrets are encrypted with, if it is one.
-    pub(super) secret: Option<String>,
+    /// The key that Secrets are encrypted with.
+    pub(super) key: Option<EncryptionKey>,
     /// Whether the key of service accounts is there.
     pub(super) has_accounts: bool,
     pub(super) copies: Copies,
@@ -86,11 +86,6 @@ impl Look {
     /// What its record says of an object of this kind and name.
     pub(super) fn marker(&self) -> Option<&Marker> {
         self.marker.as_ref()
-    }
-
-    /// The key that Secrets are encrypted with.
-    pub(super) fn key(&self) -> Option<EncryptionKey> {
-        super::keys::secret(self.secret.as_ref()?.as_bytes())
     }
 
     /// Whether it can sign for clients of the API.
@@ -209,9 +204,7 @@ fn assemble(
         Some((it, content.to_vec()))
     });
     let authorities: BTreeMap<_, _> = authorities.collect();
-    let secret = raw.content(&site.pki(super::keys::SECRETBOX));
-    let key = secret.and_then(super::keys::secret);
-    let secret = secret.and_then(|it| String::from_utf8(it.to_vec()).ok());
+    let key = raw.content(&site.pki(super::keys::SECRETBOX)).and_then(super::keys::secret);
     let copies = Copies::of(raw, &pki, &authorities);
     let keys = keys_id(raw, &pki, key.as_ref());
     let recorded = Recorded::of(records, &setup.own.claim);
@@ -239,7 +232,7 @@ fn assemble(
         facts,
         pki,
         authorities,
-        secret: key.and(secret),
+        key,
         has_accounts: matches!(accounts, Found::Is(_)),
         copies,
         notes: raw.notes.clone(),

@@ -19,7 +19,7 @@ const MARGIN: u64 = 30;
 impl ControlPlane<'_> {
     /// What a component is to have on the host of this key.
     fn wanted(&self, key: &str, which: Component, version: Version) -> Result<Wanted, HostError> {
-        let secret = self.looks.get(key).and_then(Look::key);
+        let secret = self.looks.get(key).and_then(|it| it.key.clone());
         self.sites[key].wanted(&self.setup.desired, which, version, secret.as_ref())
     }
 

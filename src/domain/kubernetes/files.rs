@@ -32,6 +32,11 @@ impl EncryptionKey {
         (signs.len() == 43 && signs.bytes().all(is_fine)).then(|| Self(base64.to_owned()))
     }
 
+    /// 32 bytes in base64.
+    pub fn base64(&self) -> &str {
+        &self.0
+    }
+
     /// What a file that [`files`] made holds. None: nobody of us made it.
     pub fn of_file(content: &str) -> Option<Self> {
         let line = content.lines().find_map(|it| it.trim().strip_prefix("secret: "))?;
