@@ -50,6 +50,7 @@ mod trial;
 mod workspace;
 
 mod balancer;
+mod control_plane;
 mod etcd;
 mod hosts;
 mod remote;

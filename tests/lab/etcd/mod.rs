@@ -4,7 +4,7 @@
 mod amid;
 mod certificates;
 mod client;
-mod cluster;
+pub(crate) mod cluster;
 
 mod interrupted;
 mod life;
