@@ -76,6 +76,7 @@ impl Ephemeral for Kubeconfig {
         let kubeconfig =
             file(&access.name.or_default(), &endpoint, &authority, (&user, &credentials));
         model.user = Value::Known(user);
+        model.groups = Value::Known(BTreeSet::from([group.to_owned()]));
         model.ttl = Value::Known(ttl);
         model.kubeconfig = Value::Known(Secret::new(kubeconfig));
         model.host = Value::Known(format!("https://{endpoint}"));

@@ -14,11 +14,18 @@ ephemeral "ha_kubeconfig" "eve" {
   ttl           = "10m"
 }
 
-# Leaves it outside, where it can be tried.
+ephemeral "ha_kubeconfig" "somebody" {
+  control_plane = ha_control_plane.this.access
+}
+
+# Leaves them outside, where they can be tried.
 resource "terraform_data" "eve" {
   provisioner "local-exec" {
-    environment = { KUBECONFIG_OF_EVE = ephemeral.ha_kubeconfig.eve.kubeconfig }
-    command     = "printf %s \"$KUBECONFIG_OF_EVE\" > eve"
+    environment = {
+      KUBECONFIG_OF_EVE = ephemeral.ha_kubeconfig.eve.kubeconfig
+      GROUPS_WITHOUT    = jsonencode(ephemeral.ha_kubeconfig.somebody.groups)
+    }
+    command = "printf %s \"$KUBECONFIG_OF_EVE\" > eve; printf %s \"$GROUPS_WITHOUT\" > groups"
   }
 }
 
@@ -38,6 +45,10 @@ fn credentials_are_for_whom_they_were_made_and_in_no_state() {
     assert_eq!(status["ready"], true, "{status}");
     assert_eq!(status["nodes"]["a"]["version"], "1.34.4", "{status}");
     assert!(status["scheduler_leader"].as_str().is_some_and(|it| it.contains('_')), "{status}");
+
+    // What is used where nothing is said, is told.
+    let groups = fs::read_to_string(on.path("groups")).unwrap();
+    assert_eq!(groups, r#"["ha:cluster-admins"]"#);
 
     let path = on.path("kubeconfig");
     let mode = fs::metadata(&path).unwrap().permissions().mode();
