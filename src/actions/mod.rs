@@ -7,10 +7,12 @@ mod hosts;
 mod identity;
 pub mod kubernetes;
 pub mod local_file;
+mod notes;
 mod own;
 mod ownership;
 pub mod programs;
 mod services;
+mod signing;
 
 pub use self::hosts::{former_key, is_former, seen, silent};
 pub use self::identity::random_id;
@@ -19,3 +21,4 @@ pub use self::ownership::{
     Marker, Owner, Unrecorded, begun_before, record_name, recorded, write_record,
 };
 pub use self::services::{Act, Running, remove_service, run_service, stamp, stamp_path};
+pub use self::signing::Issued;

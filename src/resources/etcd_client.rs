@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::etcd_access::{EtcdAccessModel, open};
 use super::provider::{Client, Ha};
-use crate::actions::etcd::{Issued, issue};
+use crate::actions::Issued;
+use crate::actions::etcd::issue;
 use crate::domain::pki::{Profile, Usage};
 use crate::model;
 use crate::tfplugin::api::{Context, Ephemeral, Opened};

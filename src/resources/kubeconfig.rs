@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use super::control_plane_access::{ControlPlaneAccessModel, open};
 use super::provider::Client;
-use crate::actions::kubernetes::{Issued, issue};
+use crate::actions::Issued;
+use crate::actions::kubernetes::issue;
 use crate::domain::pki::{Certificate, Profile, Usage};
 use crate::tfplugin::api::Context;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};

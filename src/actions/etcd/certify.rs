@@ -7,10 +7,10 @@ use super::setup::Setup;
 use super::site::{Site, USER};
 use super::{EtcdCluster, Look};
 use crate::actions::is_former;
+use crate::actions::signing::{request, subject};
 use crate::domain::Next;
-use crate::domain::pki::{self, Desired, Leaf, Profile, Step, Usage, Wish};
+use crate::domain::pki::{self, Desired, Leaf, Step, Wish};
 use crate::engine::gravest;
-use crate::host::messages::{SignRequest, Subject};
 use crate::host::{File, HostError, Locked};
 
 /// Authority, copies, keys, leaves, and what is lost in between. More is a planner that is never content.
@@ -144,7 +144,7 @@ impl EtcdCluster<'_> {
                 for leaf in leaves.iter().filter(|it| it.host == key) {
                     let Some(profile) = profile(leaf) else { continue };
                     let csr = host.make_csr(&sites[&key].key(&leaf.name), subject(profile)).await?;
-                    requests.push((leaf.clone(), request(profile, &sites[by], csr)));
+                    requests.push((leaf.clone(), request(profile, sites[by].authority(), csr)));
                 }
                 Ok(requests)
             })
@@ -196,25 +196,4 @@ async fn make_folder(host: &Locked, site: &Site) -> Result<(), HostError> {
 
 fn hosts(leaves: &[Leaf]) -> BTreeSet<String> {
     leaves.iter().map(|it| it.host.clone()).collect()
-}
-
-fn subject(profile: &Profile) -> Subject {
-    Subject {
-        common_name: profile.common_name().to_owned(),
-        organization: profile.organization().unwrap_or_default().to_owned(),
-        dns_names: profile.dns_names().iter().cloned().collect(),
-        addresses: profile.addresses().iter().map(ToString::to_string).collect(),
-    }
-}
-
-fn request(profile: &Profile, signer: &Site, csr: String) -> SignRequest {
-    SignRequest {
-        authority: signer.authority().into(),
-        csr,
-        subject: Some(subject(profile)),
-        server: profile.usages().contains(&Usage::Server),
-        client: profile.usages().contains(&Usage::Client),
-        lifetime: u32::try_from(profile.lifetime().whole_seconds()).unwrap_or(u32::MAX),
-        ..SignRequest::default()
-    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::EtcdCluster;
 use super::notes::Notes;
+use crate::actions::notes::Journal as _;
 use crate::actions::record_name;
 use crate::domain::etcd::kept;
 use crate::engine::gravest;

@@ -10,13 +10,15 @@ use time::OffsetDateTime;
 use super::notes::Notes;
 use super::setup::{PEER, SERVER, Setup};
 use super::site::{Initial, Site};
+use crate::actions::notes::Journal as _;
+use crate::actions::signing::found_key;
 use crate::actions::{Marker, Owner as Recorded, record_name};
 use crate::domain::artifacts::Architecture;
 use crate::domain::etcd::{
     Certificates, Facts, MachineId, MemberId, Owner, Settings, Unit, Version,
 };
 use crate::domain::pki::{self, Found, Pair, Profile, Reason, Seen};
-use crate::host::messages::{self, FactsRequest, file, key};
+use crate::host::messages::{self, FactsRequest, file};
 use crate::host::{Host, HostError};
 
 /// A host that answered completely.
@@ -208,17 +210,6 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
         process: seen.map_or(0, |it| it.process),
         host_key: host.key().map(str::to_owned),
     })
-}
-
-fn found_key(key: &messages::Key) -> Found<pki::Digest> {
-    match key.kind() {
-        key::Kind::Absent => Found::Absent,
-        key::Kind::Unseen => Found::Broken(key.error.clone()),
-        key::Kind::Key => match key.public_key[..].try_into() {
-            Ok(digest) => Found::Is(digest),
-            Err(_) => Found::Broken("its digest has another length".to_owned()),
-        },
-    }
 }
 
 /// Whether what runs has joined is for the member to say.

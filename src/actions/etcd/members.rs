@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::access::Newborn;
 use super::{EtcdCluster, is_alive};
+use crate::actions::signing::Newborn;
 use crate::domain::etcd::{Alarm, Cluster, ClusterId, Member, MemberId, PeerUrl, Status, Unit};
 use crate::engine::gravest;
 use crate::host::{HostError, HostName};
@@ -99,7 +99,7 @@ impl EtcdCluster<'_> {
             reason,
         };
         let own = Newborn::new().map_err(failed)?;
-        let request = own.request(&site.authority(), "provider", LIFETIME);
+        let request = own.request(&site.authority(), ("provider", ""), LIFETIME);
         let keys = BTreeSet::from([key.clone()]);
         let answers =
             self.fleet.some(&keys, async |_, host| host.sign(request.clone()).await).await;

@@ -28,8 +28,7 @@ mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use self::access::Newborn;
-pub use self::access::{Access, Issued, issue};
+pub use self::access::{Access, issue};
 pub use self::fit::preflight;
 pub use self::health::{ask_corrupt, ask_health, concerns};
 pub use self::look::Look;

@@ -7,13 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
 use super::site::Site;
-use crate::actions::record_name;
+use crate::actions::notes::Journal;
 use crate::domain::etcd::{ClusterId, Data, MemberId, Name, PeerUrl, Token, Version};
-use crate::engine::record::Claim;
-use crate::host::{HostError, Locked, messages};
-
-/// The format of the notes.
-const FORMAT: u32 = 1;
 
 /// Written before each change is asked for, for a lost answer must not hide what was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,33 +36,9 @@ pub(super) struct Started {
     pub(super) stamp: String,
 }
 
+impl Journal for Notes {}
+
 impl Notes {
-    /// What the notes are called among the records. Names of clusters have no dot.
-    pub(super) fn name(claim: &Claim) -> String {
-        format!("{}.notes", record_name(claim))
-    }
-
-    /// From the records of a host. None: they cannot be read, which is no absence.
-    pub(super) fn of(records: &[messages::Record], claim: &Claim) -> Option<Self> {
-        let name = Self::name(claim);
-        match records.iter().find(|it| it.name == name) {
-            None => Some(Self::default()),
-            Some(it) if it.format == FORMAT => serde_json::from_slice(&it.content).ok(),
-            Some(_) => None,
-        }
-    }
-
-    pub(super) async fn put(&self, host: &Locked, claim: &Claim) -> Result<(), HostError> {
-        let name = Self::name(claim);
-        let content = serde_json::to_vec_pretty(self).map_err(|err| HostError::Failed {
-            host: host.name().clone(),
-            call: format!("put the record {name}"),
-            reason: err.to_string(),
-        })?;
-        let record = messages::Record { name, format: FORMAT, content: content.into() };
-        host.put_record(record).await.map(drop)
-    }
-
     pub(super) fn token(&self) -> Option<Token> {
         self.token.clone().map(Token)
     }
@@ -110,6 +81,8 @@ pub(super) fn first_ids(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::record::Claim;
+    use crate::host::messages;
 
     #[test]
     fn the_ids_of_a_first_start_are_those_that_etcd_gives() {

@@ -7,6 +7,7 @@ use super::leaving::Data;
 use super::members::explain;
 use super::notes::{Notes, first_ids};
 use super::site::{Initial, Site, USER};
+use crate::actions::notes::Journal as _;
 use crate::actions::{former_key, write_record};
 use crate::domain::etcd::{MemberId, Name, PeerUrl, Step, Token, Version};
 use crate::engine::gravest;

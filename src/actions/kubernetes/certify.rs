@@ -6,14 +6,13 @@ use super::look::now;
 use super::site::user;
 use super::{ControlPlane, Look, Setup, Site};
 use crate::actions::is_former;
+use crate::actions::signing::{request, subject};
 use crate::domain::Next;
 use crate::domain::kubernetes::{API_SERVER_LEAVES, Authority, Component};
 use crate::domain::name::Name;
-use crate::domain::pki::{
-    self, Certificate, Desired, Found, Leaf, Pair, Profile, Seen, Step, Usage, Wish,
-};
+use crate::domain::pki::{self, Certificate, Desired, Found, Leaf, Pair, Seen, Step, Wish};
 use crate::engine::gravest;
-use crate::host::messages::{SignRequest, Subject};
+use crate::host::messages::SignRequest;
 use crate::host::{File, HostError, Locked};
 
 /// Authority, copies, keys, leaves, and what is lost in between. More is a planner that is never content.
@@ -239,7 +238,7 @@ impl ControlPlane<'_> {
                 let Some(profile) = profile(leaf) else { continue };
                 let own = sites[&key].pki(&format!("{}.key", leaf.name));
                 let csr = host.make_csr(&own, subject(profile)).await?;
-                requests.push((leaf.clone(), request(profile, &signer, csr)));
+                requests.push((leaf.clone(), request(profile, signer.clone(), csr)));
             }
             Ok(requests)
         });
@@ -286,26 +285,5 @@ fn owner(leaf: &str) -> &'static str {
     match leaf {
         "controller-manager" => user(Component::ControllerManager),
         _ => user(Component::Scheduler),
-    }
-}
-
-fn subject(profile: &Profile) -> Subject {
-    Subject {
-        common_name: profile.common_name().to_owned(),
-        organization: profile.organization().unwrap_or_default().to_owned(),
-        dns_names: profile.dns_names().iter().cloned().collect(),
-        addresses: profile.addresses().iter().map(ToString::to_string).collect(),
-    }
-}
-
-fn request(profile: &Profile, authority: &str, csr: String) -> SignRequest {
-    SignRequest {
-        authority: authority.to_owned().into(),
-        csr,
-        subject: Some(subject(profile)),
-        server: profile.usages().contains(&Usage::Server),
-        client: profile.usages().contains(&Usage::Client),
-        lifetime: u32::try_from(profile.lifetime().whole_seconds()).unwrap_or(u32::MAX),
-        ..SignRequest::default()
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::access::{ADMINISTRATORS, Access, issue, request};
+use super::access::{ADMINISTRATORS, Access, issue};
 use super::{ControlPlane, Look, Site};
-use crate::actions::etcd::Newborn;
 use crate::actions::is_former;
+use crate::actions::signing::Newborn;
 use crate::domain::host::Unit;
 use crate::domain::kubernetes::{Authority, Component, Facts, Leader, Leaders};
 use crate::engine::{Fleet, chain, gravest};
@@ -126,7 +126,7 @@ impl ControlPlane<'_> {
             reason,
         };
         let own = Newborn::new().map_err(failed)?;
-        let request = request(&own, site.authority(Authority::Cluster), PROVIDER, LIFETIME);
+        let request = own.request(&site.authority(Authority::Cluster), PROVIDER, LIFETIME);
         let keys = BTreeSet::from([key.clone()]);
         let answers =
             self.fleet.some(&keys, async |_, host| host.sign(request.clone()).await).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ControlPlane;
 use super::notes::Notes;
+use crate::actions::notes::Journal as _;
 use crate::actions::{record_name, remove_service};
 use crate::domain::kubernetes::Component;
 use crate::engine::gravest;

@@ -12,6 +12,7 @@ use super::notes::{Notes, Started};
 use super::raw::Raw;
 use super::setup::Setup;
 use super::site::Site;
+use crate::actions::notes::Journal as _;
 use crate::actions::{Marker, Owner as Recorded, record_name};
 use crate::domain::artifacts::{Architecture, Project};
 use crate::domain::host::{MachineId, Owner};

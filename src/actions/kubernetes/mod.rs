@@ -22,7 +22,7 @@ mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use self::access::{ADMINISTRATORS, Access, Issued, issue};
+pub use self::access::{ADMINISTRATORS, Access, issue};
 use self::health::Round;
 pub use self::health::{Health, ask_health, concerns};
 pub use self::look::Look;

@@ -4,13 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actions::record_name;
+use crate::actions::notes::Journal;
 use crate::domain::kubernetes::{Component, Version};
-use crate::engine::record::Claim;
-use crate::host::{HostError, Locked, messages};
-
-/// The format of the notes.
-const FORMAT: u32 = 1;
 
 /// Written before each change is asked for, for a lost answer must not hide what was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,33 +38,9 @@ pub(super) struct Started {
     pub(super) stamp: String,
 }
 
+impl Journal for Notes {}
+
 impl Notes {
-    /// What the notes are called among the records. Names of control planes have no dot.
-    pub(super) fn name(claim: &Claim) -> String {
-        format!("{}.notes", record_name(claim))
-    }
-
-    /// From the records of a host. None: they cannot be read, which is no absence.
-    pub(super) fn of(records: &[messages::Record], claim: &Claim) -> Option<Self> {
-        let name = Self::name(claim);
-        match records.iter().find(|it| it.name == name) {
-            None => Some(Self::default()),
-            Some(it) if it.format == FORMAT => serde_json::from_slice(&it.content).ok(),
-            Some(_) => None,
-        }
-    }
-
-    pub(super) async fn put(&self, host: &Locked, claim: &Claim) -> Result<(), HostError> {
-        let name = Self::name(claim);
-        let content = serde_json::to_vec_pretty(self).map_err(|err| HostError::Failed {
-            host: host.name().clone(),
-            call: format!("put the record {name}"),
-            reason: err.to_string(),
-        })?;
-        let record = messages::Record { name, format: FORMAT, content: content.into() };
-        host.put_record(record).await.map(drop)
-    }
-
     pub(super) fn started(&self, component: Component) -> Option<&Started> {
         self.started.get(component.program())
     }
@@ -90,6 +61,8 @@ impl Notes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::record::Claim;
+    use crate::host::messages;
 
     #[test]
     fn notes_that_cannot_be_read_are_no_absence() {

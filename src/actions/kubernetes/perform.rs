@@ -6,6 +6,7 @@ use super::ControlPlane;
 use super::access::ADMINISTRATORS;
 use super::leaving::Keys;
 use super::notes::Notes;
+use crate::actions::notes::Journal as _;
 use crate::actions::{former_key, write_record};
 use crate::domain::artifacts::{self, Release};
 use crate::domain::kubernetes::{Authority, Component, Data, KUBELET_CLIENT, Step, Version};

@@ -9,12 +9,13 @@ use super::look::{LEAVES, now};
 use super::notes::{Notes, Started};
 use super::setup::Setup;
 use super::site::{Site, Wanted, stamp};
+use crate::actions::signing::found_key;
 use crate::domain::host::{Certificates, Unit};
 use crate::domain::kubernetes::{
     Authority, Component, EncryptionKey, Part, Settings, Version, settings,
 };
 use crate::domain::pki::{self, Found, Pair, Reason, Seen};
-use crate::host::messages::{self, FactsReply, file, key};
+use crate::host::messages::{self, FactsReply, file};
 use crate::host::{File, HostError};
 
 /// What a host has answered.
@@ -164,17 +165,6 @@ fn worse(so_far: Certificates, reason: Option<&Reason>) -> Certificates {
             Certificates::OtherNames
         }
         (_, Some(_)) => Certificates::Invalid,
-    }
-}
-
-fn found_key(key: &messages::Key) -> Found<pki::Digest> {
-    match key.kind() {
-        key::Kind::Absent => Found::Absent,
-        key::Kind::Unseen => Found::Broken(key.error.clone()),
-        key::Kind::Key => match key.public_key[..].try_into() {
-            Ok(digest) => Found::Is(digest),
-            Err(_) => Found::Broken("its digest has another length".to_owned()),
-        },
     }
 }
 
