@@ -3,21 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::client_certificate::unsigned;
 use super::etcd_access::{EtcdAccessModel, open};
 use super::provider::{Client, Ha};
 use crate::actions::Issued;
 use crate::actions::etcd::issue;
-use crate::domain::pki::{Profile, Usage};
 use crate::model;
 use crate::tfplugin::api::{Context, Ephemeral, Opened};
-use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
-use crate::tfplugin::model::parse_duration;
+use crate::tfplugin::diagnostics::Diagnostics;
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::{Secret, Value};
 
 const TTL: Duration = Duration::from_hours(1);
-const SHORTEST: Duration = Duration::from_mins(10);
-const LONGEST: Duration = Duration::from_hours(24);
 
 model! {
     /// A key and a certificate with which to speak to a cluster of etcd, for the time of one run.
@@ -29,9 +26,9 @@ model! {
         /// The cluster: `access` of an `ha_etcd_cluster`.
         cluster: Value<EtcdAccessModel> = required(),
         /// Common name of the certificate: the user whom etcd knows, once its authentication is switched on.
-        user: Value<String> = optional().default("root").check(text("1 to 64 printable characters", is_common_name)),
+        user: Value<String> = optional().default("root").check(crate::resources::client_certificate::user()),
         /// How long the certificate is valid, from `10m` to `24h`.
-        ttl: Value<Duration> = optional().default("1h").check(text("from `10m` to `24h`", is_ttl)),
+        ttl: Value<Duration> = optional().default("1h").check(crate::resources::client_certificate::ttl()),
         /// URLs of the members.
         endpoints: Value<Vec<Value<String>>> = computed(),
         /// Certificate of the cluster's authority, in PEM.
@@ -64,8 +61,9 @@ impl Ephemeral for EtcdClient {
         let ttl = model.ttl.known().copied().unwrap_or(TTL);
         let signing = issue(&fleet, &access, &user, ttl);
         let issued = tokio::time::timeout(context.remaining(), signing).await;
-        let Issued { certificate, key } =
-            issued.unwrap_or_else(|_| Err(BTreeMap::new())).map_err(nobody)?;
+        let Issued { certificate, key } = issued
+            .unwrap_or_else(|_| Err(BTreeMap::new()))
+            .map_err(|why| unsigned(("cluster", "host"), &Path::root("cluster"), why))?;
         let cluster = model.cluster.known().cloned().unwrap_or_default();
         model.user = Value::Known(user);
         model.ttl = Value::Known(ttl);
@@ -75,23 +73,4 @@ impl Ephemeral for EtcdClient {
         model.client_key = Value::Known(Secret::new(key));
         Ok(Opened { value: model, lease: (), renew_at: None, diags: Diagnostics::new() })
     }
-}
-
-/// Why each host has not signed.
-fn nobody(why: BTreeMap<String, String>) -> Diagnostics {
-    let each: Vec<_> = why.into_iter().map(|(key, why)| format!("{key}: {why}.")).collect();
-    let detail =
-        if each.is_empty() { "None has answered in time.".to_owned() } else { each.join("\n") };
-    Diagnostic::error("No host of the cluster signs the certificate", detail)
-        .at(Path::root("cluster"))
-        .hint("One host that answers is enough.")
-        .into()
-}
-
-fn is_common_name(text: &str) -> bool {
-    Profile::new((text, None), [""; 0], [Usage::Client], time::Duration::HOUR).is_ok()
-}
-
-fn is_ttl(text: &str) -> bool {
-    parse_duration(text).is_ok_and(|it| (SHORTEST..=LONGEST).contains(&it))
 }

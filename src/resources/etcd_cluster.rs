@@ -22,7 +22,7 @@ use self::model::{
     EtcdClusterModel, complete, is_only_recorded, is_only_way, members, with_recorded,
 };
 use super::explain;
-use super::fleet::{fleet, record_only, unseen};
+use super::fleet::{fleet, record_only, recorded_only, unseen};
 use super::hosts::{self, Placed};
 use super::import::{HostedIdentity, Sought};
 use super::pins::Pins;
@@ -31,7 +31,7 @@ use crate::actions::etcd::{KIND, ask_corrupt, ask_health, concerns, drift, look_
 use crate::actions::random_id;
 use crate::domain::Kind;
 use crate::domain::etcd::{Concern, Observed, Warning, warnings};
-use crate::engine::{Announced, Stopped};
+use crate::engine::Announced;
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
     Wanted,
@@ -300,12 +300,6 @@ fn left_behind(observed: Option<&Observed>) -> Diagnostics {
             .hint("Should that machine ever come back, wipe it before it is used again.")
     });
     left.collect()
-}
-
-/// The way to a host was edited while no host could be asked what that leads to.
-fn recorded_only(stopped: &Stopped) -> Diagnostic {
-    Diagnostic::warning("The way to a host was recorded, and not tried out", stopped)
-        .hint("Once hosts answer, the next plan shows what is to be done.")
 }
 
 /// While the map is not known, any member may have to go.

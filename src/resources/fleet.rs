@@ -55,3 +55,9 @@ pub(super) fn unseen(silent: &BTreeMap<String, String>) -> impl Iterator<Item = 
         Diagnostic::warning(format!("{key} cannot be looked at"), detail)
     })
 }
+
+/// The way to a host was edited while no host could be asked what that leads to.
+pub(super) fn recorded_only(stopped: &Stopped) -> Diagnostic {
+    Diagnostic::warning("The way to a host was recorded, and not tried out", stopped)
+        .hint("Once hosts answer, the next plan shows what is to be done.")
+}

@@ -9,20 +9,17 @@ use serde_json::Value as Json;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
+use super::client_certificate::{is_common_name, unsigned};
 use super::control_plane_access::{ControlPlaneAccessModel, open};
 use super::provider::Client;
 use crate::actions::Issued;
 use crate::actions::kubernetes::issue;
-use crate::domain::pki::{Certificate, Profile, Usage};
+use crate::domain::pki::Certificate;
 use crate::tfplugin::api::Context;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
-use crate::tfplugin::model::parse_duration;
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Check, text};
+use crate::tfplugin::schema::Check;
 use crate::tfplugin::value::{Datum, Set, Value};
-
-const SHORTEST: Duration = Duration::from_mins(10);
-const LONGEST: Duration = Duration::from_hours(24);
 
 /// Whoever is in it may do everything, whatever anybody decides later; nothing takes such a certificate back.
 const MASTERS: &str = "system:masters";
@@ -58,24 +55,14 @@ pub(super) async fn credentials(
     let (access, fleet) = opened.map_err(|gap| Diagnostics::from(gap.into_error()))?;
     let signing = issue(&fleet, &access, (person.user, person.group), person.ttl);
     let issued = timeout(context.remaining(), signing).await;
-    let Issued { certificate, key } =
-        issued.unwrap_or_else(|_| Err(BTreeMap::new())).map_err(nobody)?;
+    let Issued { certificate, key } = issued
+        .unwrap_or_else(|_| Err(BTreeMap::new()))
+        .map_err(|why| unsigned(("control plane", "node"), &at, why))?;
     let signed = Certificate::parse(certificate.as_bytes()).map_err(|err| {
         let summary = "What a node has signed cannot be read";
         Diagnostics::from(Diagnostic::error(summary, &err).at(at))
     })?;
     Ok(Credentials { begins: signed.not_before, expires: signed.not_after, certificate, key })
-}
-
-/// Why each node has not signed.
-fn nobody(why: BTreeMap<String, String>) -> Diagnostics {
-    let each: Vec<_> = why.into_iter().map(|(key, why)| format!("{key}: {why}.")).collect();
-    let detail =
-        if each.is_empty() { "None has answered in time.".to_owned() } else { each.join("\n") };
-    Diagnostic::error("No node of the control plane signs the certificate", detail)
-        .at(Path::root("control_plane"))
-        .hint("One node that answers is enough.")
-        .into()
 }
 
 /// The file, for a client that finds the control plane at `endpoint`.
@@ -118,11 +105,6 @@ users:
     )
 }
 
-/// A name that a certificate can have.
-pub(super) fn user() -> Check {
-    text("1 to 64 printable characters", is_common_name)
-}
-
 /// Groups that a certificate can have.
 pub(super) fn groups() -> Check {
     Check::new("one group other than `system:masters`, of 1 to 64 printable characters", |it| {
@@ -136,19 +118,9 @@ pub(super) fn administrators() -> Datum {
     Datum::Set(Set(vec![crate::actions::kubernetes::ADMINISTRATORS.into()]))
 }
 
-/// How long a certificate is valid.
-pub(super) fn ttl() -> Check {
-    text("from `10m` to `24h`", |it| {
-        parse_duration(it).is_ok_and(|it| (SHORTEST..=LONGEST).contains(&it))
-    })
-}
-
-fn is_common_name(text: &str) -> bool {
-    Profile::new((text, None), [""; 0], [Usage::Client], time::Duration::HOUR).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::client_certificate::ttl;
     use super::*;
 
     #[test]

@@ -25,11 +25,11 @@ model! {
         /// The control plane: `access` of an `ha_control_plane`.
         control_plane: Value<ControlPlaneAccessModel> = required(),
         /// Who that is, in the words of Kubernetes.
-        user: Value<String> = optional().default("admin").check(crate::resources::kubeconfig::user()),
+        user: Value<String> = optional().default("admin").check(crate::resources::client_certificate::user()),
         /// Groups of the user. Those of `ha:cluster-admins` may do everything; `system:masters` is refused.
         groups: Value<BTreeSet<String>> = optional().default(crate::resources::kubeconfig::administrators()).check(crate::resources::kubeconfig::groups()),
         /// How long the certificate is valid, from `10m` to `24h`.
-        ttl: Value<Duration> = optional().default("1h").check(crate::resources::kubeconfig::ttl()),
+        ttl: Value<Duration> = optional().default("1h").check(crate::resources::client_certificate::ttl()),
         /// Where the user finds the control plane, `host:port`. That of the control plane when left out; one of its
         /// `api_servers` leads past the balancer.
         endpoint: Value<String> = optional().check(text("`host:port`, such as `api.example.test:6443`", |it| it.parse::<Endpoint>().is_ok())),

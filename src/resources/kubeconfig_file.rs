@@ -42,11 +42,11 @@ model! {
         /// Where the file is to be. Nothing that is there already is overwritten; missing directories are made.
         path: Value<String> = required().replaces().check(not_empty()),
         /// Who that is, in the words of Kubernetes.
-        user: Value<String> = optional().default("admin").changes_online().check(crate::resources::kubeconfig::user()),
+        user: Value<String> = optional().default("admin").changes_online().check(crate::resources::client_certificate::user()),
         /// Groups of the user. Those of `ha:cluster-admins` may do everything; `system:masters` is refused.
         groups: Value<BTreeSet<String>> = optional().default(crate::resources::kubeconfig::administrators()).changes_online().check(crate::resources::kubeconfig::groups()),
         /// How long the certificate is valid, from `10m` to `24h`.
-        ttl: Value<Duration> = optional().default("24h").same_when(same_duration).changes_online().check(crate::resources::kubeconfig::ttl()),
+        ttl: Value<Duration> = optional().default("24h").same_when(same_duration).changes_online().check(crate::resources::client_certificate::ttl()),
         /// When the certificate expires, like `2027-02-03T04:05:06Z`.
         expires_at: Value<String> = computed(),
         /// What an apply would mend, in sentences. Empty: all is as planned.

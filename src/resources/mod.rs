@@ -2,6 +2,7 @@
 
 mod certificates;
 mod checks;
+mod client_certificate;
 mod control_plane;
 mod control_plane_access;
 mod control_plane_status;
