@@ -18,7 +18,7 @@ use self::model::{
     ControlPlaneModel, complete, is_only_recorded, is_only_way, nodes, with_recorded,
 };
 use super::explain;
-use super::fleet::{fleet, record_only, recorded_only, unseen};
+use super::fleet::{as_one, fleet, record_only, recorded_only, unseen};
 use super::hosts::{self, Placed};
 use super::import::{HostedIdentity, Sought};
 use super::pins::Pins;
@@ -93,9 +93,10 @@ impl Resource for ControlPlane {
         };
         let forecast = forecast::forecast(prior, planned, &desired);
         found.extend(forecast.refusal.iter().map(wish::explain));
-        found.extend(warnings(&desired, &forecast.observed).iter().map(|it| {
-            Diagnostic::warning("The control plane bears less than it could", format!("{it}."))
-        }));
+        found.extend(as_one(
+            "The control plane bears less than it could",
+            warnings(&desired, &forecast.observed),
+        ));
         change.private.announced = forecast.announced;
         change.steps = forecast.steps.iter().map(ToString::to_string).collect();
         found
@@ -165,10 +166,8 @@ impl Resource for ControlPlane {
         remember(&mut private, &looks, &places);
         state.drift = Value::Known(drift(&setup, &sites, &looks));
         imported::learn(&mut state, &looks);
-        let concerns = concerns(&sites, &looks, &health);
-        let concerns = concerns
-            .iter()
-            .map(|it| Diagnostic::warning("The control plane needs attention", format!("{it}.")));
+        let concerns =
+            as_one("The control plane needs attention", concerns(&sites, &looks, &health));
         present(state, private, unseen(&silent).chain(concerns).collect())
     }
 

@@ -22,7 +22,7 @@ use self::model::{
     EtcdClusterModel, complete, is_only_recorded, is_only_way, members, with_recorded,
 };
 use super::explain;
-use super::fleet::{fleet, record_only, recorded_only, unseen};
+use super::fleet::{as_one, fleet, record_only, recorded_only, unseen};
 use super::hosts::{self, Placed};
 use super::import::{HostedIdentity, Sought};
 use super::pins::Pins;
@@ -100,9 +100,10 @@ impl Resource for EtcdCluster {
         let prior = change.prior.as_ref().map(|it| &it.state);
         let forecast = forecast::forecast(prior, planned, &desired, &change.private.ill);
         found.extend(forecast.refusal.iter().map(wish::explain));
-        found.extend(warnings(&desired, &forecast.observed).iter().map(|it| {
-            Diagnostic::warning("The etcd cluster bears less than it could", format!("{it}."))
-        }));
+        found.extend(as_one(
+            "The etcd cluster bears less than it could",
+            warnings(&desired, &forecast.observed),
+        ));
         change.private.announced = forecast.announced;
         change.steps = forecast.steps.iter().map(ToString::to_string).collect();
         found
@@ -175,10 +176,7 @@ impl Resource for EtcdCluster {
             |it: &Concern| *it == Concern::Corrupt && !corrupt.is_empty() && lost.is_none();
         let mut concerns = concerns(&setup, &sites, &looks, &health);
         concerns.retain(|it| !is_told(it));
-        let concerns = concerns
-            .iter()
-            .chain(&lost)
-            .map(|it| Diagnostic::warning("The etcd cluster needs attention", format!("{it}.")));
+        let concerns = as_one("The etcd cluster needs attention", lost.iter().chain(&concerns));
         present(state, private, unseen(&silent).chain(concerns).collect())
     }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "counts from now how long hosts may take to start")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,8 +57,30 @@ pub(super) fn unseen(silent: &BTreeMap<String, String>) -> impl Iterator<Item = 
     })
 }
 
+/// One warning of everything, in its order, or none of nothing. Of several with one summary OpenTofu shows the first, and
+/// that there are others ("and one more similar warning elsewhere"; `-consolidate-warnings` is on unless told otherwise).
+pub(super) fn as_one(
+    summary: &str,
+    all: impl IntoIterator<Item = impl fmt::Display>,
+) -> Option<Diagnostic> {
+    let detail = all.into_iter().map(|it| format!("{it}.")).collect::<Vec<_>>().join("\n\n");
+    (!detail.is_empty()).then(|| Diagnostic::warning(summary, detail))
+}
+
 /// The way to a host was edited while no host could be asked what that leads to.
 pub(super) fn recorded_only(stopped: &Stopped) -> Diagnostic {
     Diagnostic::warning("The way to a host was recorded, and not tried out", stopped)
         .hint("Once hosts answer, the next plan shows what is to be done.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_worth_a_warning_is_told_in_one() {
+        let told = as_one("Much", ["b runs", "c hangs"]);
+        assert_eq!(told, Some(Diagnostic::warning("Much", "b runs.\n\nc hangs.")));
+        assert_eq!(as_one("Much", [""; 0]), None);
+    }
 }

@@ -15,7 +15,7 @@ use crate::domain::etcd::{ClusterId, Host, MemberId, Observed, Refusal, Settings
 use crate::engine::{Announced, Stopped, converge};
 use crate::host::Target;
 use crate::resources::certificates::{CertificateTerms, terms};
-use crate::resources::fleet::locked;
+use crate::resources::fleet::{as_one, locked};
 use crate::resources::host::target;
 use crate::resources::pins::{Places, place_of};
 use crate::resources::programs::programs;
@@ -249,12 +249,11 @@ pub(super) async fn go(
     let (looks, id) = (world.looks().clone(), world.id().to_owned());
     fleet.release().await;
     let told = converged.observed.iter().filter(|_| !leaves);
-    let told = told.flat_map(|it| warnings(&desired, it)).map(|it| {
-        Diagnostic::warning("Something about the etcd cluster is worth knowing", format!("{it}."))
-    });
+    let told = told.flat_map(|it| warnings(&desired, it));
+    let told = as_one("Something about the etcd cluster is worth knowing", told);
     Reached {
         id,
-        warnings: told.collect(),
+        warnings: told.into_iter().collect(),
         observed: converged.observed,
         stopped: converged.stopped,
         looks,
