@@ -17,7 +17,7 @@ use tonic_prost::ProstCodec;
 use crate::report::Result;
 
 /// Without an answer for so long, another member is asked.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Between two writes of one client.
 const PAUSE: Duration = Duration::from_millis(5);
 
