@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use futures_util::future::try_join_all;
+
 use super::EtcdCluster;
 use crate::actions::is_former;
-use crate::domain::etcd::{Name, PeerUrl};
-use crate::engine::{Fleet, gravest};
+use crate::domain::etcd::{Member, Name, PeerUrl};
+use crate::engine::{Fleet, chain, gravest};
 use crate::host::messages::dialled::Outcome;
 use crate::host::{HostError, HostName};
+use crate::remote::etcd::{Api, CallError};
 
 /// What a host is to reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,10 @@ pub(super) struct Way {
     /// A member serves there. Otherwise that its machine has an answer is proof enough: nobody listens there yet.
     pub(super) is_served: bool,
 }
+
+const PEERS: &str =
+    "Members speak to each other on that port: open it between their hosts, in both directions";
+const CLIENTS: &str = "Nothing between the hosts may answer for a member, or end its TLS";
 
 /// By the keys of the hosts that are to reach something.
 pub(super) type Ways = BTreeMap<String, Vec<Way>>;
@@ -38,7 +45,39 @@ impl EtcdCluster<'_> {
         let others = self.sites.keys().filter(|it| self.round.has(it));
         let mut ways: Ways = others.map(|it| (it.clone(), vec![back.clone()])).collect();
         ways.insert(newcomer.to_string(), there.collect());
-        self.prove(&ways).await
+        self.prove(&ways).await?;
+        self.greet_from(newcomer).await
+    }
+
+    /// From the host of a newcomer every member proves itself, and takes our certificate: a port that is open may be that
+    /// of something between them. Their certificates for members have the same names as those for clients.
+    async fn greet_from(&mut self, newcomer: &Name) -> Result<(), HostError> {
+        let Some(credentials) = self.credentials.clone() else { return Ok(()) };
+        let port = self.setup.desired.ports.client;
+        let members = self.round.cluster().into_iter().flat_map(|it| it.members);
+        let address = |it: &PeerUrl| it.as_str().strip_prefix("https://")?.parse().ok();
+        let there: Vec<_> = members
+            .filter(Member::is_healthy)
+            .filter_map(|it| {
+                let peer: SocketAddr = it.peer_urls.first().and_then(address)?;
+                Some((it.label(), SocketAddr::new(peer.ip(), port)))
+            })
+            .collect();
+        let keys = BTreeSet::from([newcomer.to_string()]);
+        let greeted = self.fleet.some(&keys, async |_, host| {
+            let greeting = there.iter().map(async |(to, at)| {
+                let stream = host.forward(&at.to_string()).await?;
+                let opened = Api::open(stream, at.ip(), &credentials).await;
+                let met = match opened {
+                    Ok(api) => api.status().await.map(drop),
+                    Err(error) => Err(error),
+                };
+                Ok(met.err().map(|it| unmet(newcomer.as_str(), to, *at, &it)))
+            });
+            Ok::<_, HostError>(try_join_all(greeting).await?)
+        });
+        let unmet = gravest(greeted.await)?.into_values().flatten().flatten();
+        refuse(&self.setup.called, &unmet.collect::<Vec<_>>(), CLIENTS)
     }
 
     /// Of all first members to each other.
@@ -86,13 +125,19 @@ async fn prove(fleet: &mut Fleet, called: &HostName, ways: &Ways) -> Result<(), 
             }
         }
     }
+    refuse(called, &blocked, PEERS)
+}
+
+/// A member that is not who it should be, or does not know us.
+fn unmet(from: &str, to: &str, at: SocketAddr, why: &CallError) -> String {
+    format!("{from} reaches {at}, where {to} should answer, and {}", chain(why))
+}
+
+fn refuse(called: &HostName, blocked: &[String], advice: &str) -> Result<(), HostError> {
     if blocked.is_empty() {
         return Ok(());
     }
-    let reason = format!(
-        "{}. Members speak to each other on that port: open it between their hosts, in both directions",
-        blocked.join("; ")
-    );
+    let reason = format!("{}. {advice}", blocked.join("; "));
     let (host, call) = (called.clone(), "connect the members".to_owned());
     Err(HostError::Failed { host, call, reason })
 }

@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) taken: BTreeMap<String, String>,
     /// By address: the unit that listens there, and what it says.
     pub(super) listeners: BTreeMap<String, (String, Say)>,
+    /// By address: what something between the hosts says that answers for whoever is there.
+    pub(super) between: BTreeMap<String, String>,
     /// Addresses that none of its packets reach.
     pub(super) walls: BTreeSet<String>,
     pub(super) addresses: Vec<Address>,
@@ -96,6 +98,7 @@ impl State {
             held: BTreeSet::new(),
             taken: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            between: BTreeMap::new(),
             walls: BTreeSet::new(),
             addresses: Vec::new(),
             strangers: ListenReply::default(),

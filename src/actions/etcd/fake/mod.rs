@@ -216,9 +216,9 @@ impl Around for Machines {
         let at = self.at(host)?;
         let address: SocketAddr = address.parse().ok()?;
         let mut state = self.settled();
-        let flags = state.programs.on(&at)?.flags.clone();
+        let own = state.programs.on(&at).map(|it| it.flags.metrics);
         let (near, mut far) = tokio::io::duplex(PIPE);
-        if address == flags.metrics {
+        if Some(address) == own {
             let health = state.programs.health(&at)?.to_owned();
             let metrics = state.programs.metrics(&at)?;
             tokio::spawn(async move {
@@ -232,9 +232,11 @@ impl Around for Machines {
             });
             return Some(near);
         }
-        if address != flags.client {
-            return None;
-        }
+        // On its own host, or on another one.
+        let listens =
+            |it: &&String| state.programs.on(it).is_some_and(|it| it.flags.client == address);
+        let at = self.hosts.keys().find(listens)?.clone();
+        let host = self.hosts.get(&at)?;
         let identity = state.programs.identity(host, &at)?;
         tokio::spawn(serve(far, identity, Seated { machines: self.own.clone(), at }));
         Some(near)

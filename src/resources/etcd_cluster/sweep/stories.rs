@@ -182,3 +182,19 @@ async fn without_space_nothing_changes() {
     assert!(why.contains("NOSPACE"), "{why}");
     assert_eq!(machines.moments().remove(0).picture(), before);
 }
+
+/// Open ports are no proof.
+#[tokio::test(start_paused = true)]
+async fn what_answers_for_a_member_is_told_before_anybody_joins() {
+    let machines = super::Machines::new(&HOSTS);
+    let mut terraform = super::Terraform::new();
+    terraform.apply(&machines, Some(&plain("a1"))).await.unwrap();
+    let newcomer = machines.host(HOSTS[1]);
+    newcomer.put_between("10.0.0.1:2379", "SSH-2.0-gate\r\n");
+    let why = terraform.apply(&machines, Some(&plain("a1 b2"))).await.unwrap_err();
+    assert!(why.contains("b reaches 10.0.0.1:2379, where a should answer, and "), "{why}");
+    assert_eq!(machines.clusters().values().map(Vec::len).collect::<Vec<_>>(), [1]);
+    newcomer.clear_the_way();
+    terraform.apply(&machines, Some(&plain("a1 b2"))).await.unwrap();
+    assert_eq!(machines.clusters().values().map(Vec::len).collect::<Vec<_>>(), [2]);
+}
