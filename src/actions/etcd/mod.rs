@@ -40,7 +40,7 @@ pub use self::status::{MemberReport, Report, Told, status};
 use crate::actions::{is_former, seen, silent};
 use crate::domain::Next;
 use crate::domain::etcd::{
-    Former, Host, MemberId, Name, Observed, Refusal, Step, Unit, leave, next,
+    Done, Former, Host, MemberId, Name, Observed, Refusal, Step, Unit, leave, next,
 };
 use crate::domain::pki;
 use crate::engine::{Fleet, World};
@@ -62,8 +62,7 @@ pub struct EtcdCluster<'a> {
     looks: BTreeMap<String, Look>,
     credentials: Option<Credentials>,
     round: Round,
-    has_snapshot: bool,
-    has_cut_logs: bool,
+    done: Done,
 }
 
 impl<'a> EtcdCluster<'a> {
@@ -82,8 +81,7 @@ impl<'a> EtcdCluster<'a> {
             looks: BTreeMap::new(),
             credentials: None,
             round: Round::default(),
-            has_snapshot: false,
-            has_cut_logs: false,
+            done: Done::default(),
         }
     }
 
@@ -139,8 +137,7 @@ impl<'a> EtcdCluster<'a> {
             known: self.setup.known.or(noted),
             last_voters: ours().flat_map(|it| &it.notes.voters).map(|it| MemberId(*it)).collect(),
             cluster: self.round.cluster(),
-            has_snapshot: self.has_snapshot,
-            has_cut_logs: self.has_cut_logs,
+            done: self.done.clone(),
         }
     }
 
@@ -175,7 +172,9 @@ impl World for EtcdCluster<'_> {
     }
 
     async fn perform(&mut self, step: &Step) -> Result<(), HostError> {
-        self.perform_step(step).await
+        self.perform_step(step).await?;
+        self.done.note(step);
+        Ok(())
     }
 }
 

@@ -51,6 +51,14 @@ impl EtcdCluster<'_> {
                 api.promote(member.0).await.map_err(|it| explain(host, it))
             }
             Step::DropLearner { member, .. } => self.remove(*member, true).await,
+            Step::StartOver { host, member } => {
+                self.remove(*member, true).await?;
+                let left = self.list_now().await?;
+                if left.members.iter().any(|it| it.id == member.0) {
+                    return Ok(());
+                }
+                self.move_aside(&BTreeSet::from([host.to_string()])).await
+            }
             Step::RemoveMember { member, .. } => {
                 self.remove(*member, false).await?;
                 self.note_voters(None, Some(*member)).await

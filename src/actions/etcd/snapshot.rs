@@ -41,7 +41,6 @@ impl EtcdCluster<'_> {
             let path = String::from_utf8_lossy(&saved.path);
             tracing::info!(host = key, %path, size = saved.size, revision = saved.revision, "a verified snapshot is kept");
         }
-        self.has_snapshot = true;
         Ok(())
     }
 }

@@ -74,7 +74,7 @@ impl EtcdCluster<'_> {
                 };
                 Ok(met.err().map(|it| unmet(newcomer.as_str(), to, *at, &it)))
             });
-            Ok::<_, HostError>(try_join_all(greeting).await?)
+            try_join_all(greeting).await
         });
         let unmet = gravest(greeted.await)?.into_values().flatten().flatten();
         refuse(&self.setup.called, &unmet.collect::<Vec<_>>(), CLIENTS)

@@ -88,7 +88,7 @@ fn roll(view: &View, candidate: &Candidate, all: &[Candidate]) -> Next<Step, Ref
         return Next::Refuse(Refusal::AddressTaken { name, other });
     }
     let is_minor = all.iter().any(|it| it.runs.minor != version.minor);
-    if is_minor && !view.observed.has_snapshot {
+    if is_minor && !view.observed.done.snapshot {
         let from = view.helper(member.id).map_or(seat.name, |(name, _)| name);
         return Next::Act(view.snapshot(from));
     }
@@ -126,7 +126,7 @@ fn cut_logs(view: &View, all: &[Candidate]) -> Option<Step> {
     let may_hold_them =
         all.iter().filter(|it| it.runs.minor < READS_NO_V2 && READS_NO_V2 <= version.minor);
     let hosts: Vec<_> = may_hold_them.map(|it| it.seat.name.clone()).collect();
-    (!hosts.is_empty() && !view.observed.has_cut_logs).then_some(Step::CutLog { hosts, version })
+    (!hosts.is_empty() && !view.observed.done.cut_logs).then_some(Step::CutLog { hosts, version })
 }
 
 /// Whether a host that does not answer ran something else when it last did.

@@ -17,6 +17,7 @@ pub fn believe(desired: &Desired, observed: &mut Observed, step: &Step) {
             }
         }
     };
+    observed.done.note(step);
     match step {
         Step::Claim { hosts } => on(observed, hosts, &|it| {
             it.owner = Owner::Unfinished;
@@ -59,18 +60,20 @@ pub fn believe(desired: &Desired, observed: &mut Observed, step: &Step) {
             on(observed, std::slice::from_ref(host), &|it| it.data = data);
             run(observed, host);
         }
-        Step::MoveAside { host } => on(observed, std::slice::from_ref(host), &|it| {
-            it.data = None;
-            it.unit = Unit::Stopped;
-            it.running = None;
-        }),
+        Step::MoveAside { host } | Step::StartOver { host, .. } => {
+            on(observed, std::slice::from_ref(host), &|it| {
+                it.data = None;
+                it.unit = Unit::Stopped;
+                it.running = None;
+            });
+            enlist(observed, step);
+        }
         Step::Retire { host } => {
             if let Some(Host::Seen(facts)) = observed.former.get_mut(host).map(|it| &mut it.host) {
                 clean(facts);
             }
         }
-        Step::Snapshot { .. } => observed.has_snapshot = true,
-        Step::CutLog { .. } => observed.has_cut_logs = true,
+        Step::Snapshot { .. } | Step::CutLog { .. } => {}
         Step::Rewrite { hosts } => put(desired, observed, hosts, desired.version),
         Step::Record { hosts } => {
             on(observed, hosts, &|it| it.owner = Owner::Ours { is_current: true });
@@ -115,7 +118,9 @@ fn enlist(observed: &mut Observed, step: &Step) {
             });
         }
         Step::Promote { member, .. } => edit(observed, *member, |it| it.is_learner = false),
-        Step::DropLearner { member, .. } | Step::RemoveMember { member, .. } => {
+        Step::DropLearner { member, .. }
+        | Step::StartOver { member, .. }
+        | Step::RemoveMember { member, .. } => {
             if let Some(cluster) = &mut observed.cluster {
                 cluster.members.retain(|it| it.id != *member);
             }

@@ -82,8 +82,14 @@ fn lead(view: &View, seat: &Seat, learner: &Member) -> Turn {
         }
         return Some(Next::Act(Step::Promote { host: host(), member: learner.id }));
     }
-    // Growing waits for a host that does not answer; a member that has its data is rescued like the others.
-    let facts = seat.facts.filter(|_| !seat.holds)?;
+    // Growing waits for a host that does not answer.
+    let facts = seat.facts?;
+    if seat.holds {
+        // A member that has its data is rescued like the others; but nothing depends on this one.
+        let is_ill = facts.unit.is_down() || facts.unit == Unit::Stuck;
+        let is_in_vain = is_ill && view.observed.done.started.contains(seat.name);
+        return is_in_vain.then(|| Next::Act(Step::StartOver { host: host(), member: learner.id }));
+    }
     if facts.data.is_some() {
         return Some(drop(view, learner));
     }

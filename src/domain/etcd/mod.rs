@@ -39,6 +39,7 @@
 //! | `DropLearner` | `MemberRemove` of this id, if it is a learner still |
 //! | `MoveLeader` | `MoveLeader`, asked of the leader; etcd waits until it is done |
 //! | `RemoveMember` | `MemberRemove` of this id; the process ends by itself, with status 0 |
+//! | `StartOver` | `MemberRemove` of this id, if it is a learner still; then as `MoveAside` |
 //! | `MoveAside` | only data whose id is not in the list that was just read, under our record: stops the unit, renames data and log directory |
 //! | `Retire` | as `MoveAside`; removes the unit, wipes the key of the authority and the leaves, and removes the record last |
 //! | `UpdatePeerUrl` | the journal of that host has the address first; then `MemberUpdate` of this id with this URL alone. Never of a learner: early patches promote it |
@@ -86,7 +87,7 @@ pub use self::expect::believe;
 pub use self::leave::leave;
 pub use self::next::next;
 pub use self::observed::{
-    Alarm, Certificates, Cluster, ClusterId, Data, Facts, Former, Host, MachineId, Member,
+    Alarm, Certificates, Cluster, ClusterId, Data, Done, Facts, Former, Host, MachineId, Member,
     MemberId, Observed, Owner, Settings, Status, Token, Unit, quorum,
 };
 pub use self::refusal::{Refusal, Subject};

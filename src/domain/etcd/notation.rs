@@ -115,8 +115,7 @@ pub(super) fn look(text: &str) -> Observed {
         known: is_formed.then_some(ID),
         last_voters,
         cluster,
-        has_snapshot: false,
-        has_cut_logs: false,
+        done: Done::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::desired::{Name, PeerUrl};
+use super::steps::Step;
 use super::version::Version;
 pub use crate::domain::host::{Certificates, MachineId, Owner, Unit};
 
@@ -23,10 +24,38 @@ pub struct Observed {
     pub last_voters: BTreeSet<MemberId>,
     /// What the cluster itself says. None when no linearizable list could be had.
     pub cluster: Option<Cluster>,
-    /// Whether a snapshot was taken and verified since this run began.
-    pub has_snapshot: bool,
-    /// Whether members were made to write down their state since this run began, so that they read no log before it.
-    pub has_cut_logs: bool,
+    /// What this run did.
+    pub done: Done,
+}
+
+/// What was done since a run began, and cannot be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// A snapshot was taken and verified.
+    pub snapshot: bool,
+    /// Members were made to write down their state, so that they read no log before it.
+    pub cut_logs: bool,
+    /// Whose service was started again with the data that it had.
+    pub started: BTreeSet<Name>,
+}
+
+impl Done {
+    /// Notes a step that succeeded.
+    pub fn note(&mut self, step: &Step) {
+        match step {
+            Step::Snapshot { .. } => self.snapshot = true,
+            Step::CutLog { .. } => self.cut_logs = true,
+            Step::Start { hosts } => self.started.extend(hosts.iter().cloned()),
+            Step::Restart { host } => {
+                self.started.insert(host.clone());
+            }
+            // It will have other data.
+            Step::AddLearner { host, .. } => {
+                self.started.remove(host);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Where a member was that the wish does not name.

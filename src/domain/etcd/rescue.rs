@@ -11,7 +11,7 @@ use super::observed::{Alarm, ClusterId, Data, Facts, Host, Member, Observed, Uni
 use super::refusal::Refusal;
 use super::steps::Step;
 use super::version::Version;
-use super::view::{Seat, View, others};
+use super::view::{Leaving, Seat, View, others};
 use crate::domain::Next;
 
 /// What is ill, from what can be started to what has to be removed.
@@ -46,7 +46,10 @@ pub(super) fn revive(desired: &Desired, observed: &Observed) -> Next<Step, Refus
     if !down.is_empty() {
         return Next::Act(Step::Start { hosts: down });
     }
-    if let Some((name, _)) = intact.iter().find(|(_, it)| it.unit == Unit::Stuck) {
+    // A learner helps nobody to find a leader.
+    let counts = |it: &Facts| has_vote(it) || observed.last_voters.is_empty();
+    let is_stuck = |it: &Facts| it.unit == Unit::Stuck && counts(it);
+    if let Some((name, _)) = intact.iter().find(|(_, it)| is_stuck(it)) {
         return Next::Act(Step::Restart { host: (*name).clone() });
     }
     // A machine may be known by more than one former key.
@@ -243,7 +246,13 @@ pub(super) fn remove(view: &View, member: &Member, host: Option<&Name>) -> Next<
     if !cluster.is_settled {
         return settling();
     }
-    match view.helper(member.id) {
+    // Where all who stay are ill, one that is to leave leads until they are well.
+    let last = || {
+        let fit = |it: &&Leaving| !it.member.is_learner && it.member.is_healthy();
+        let mut all = view.leaving.iter().filter(fit).filter(|it| it.member.id != member.id);
+        all.find_map(|it| Some((it.key?, it.member)))
+    };
+    match view.helper(member.id).or_else(last) {
         Some((to, helper)) if member.is_leader() => {
             Next::Act(Step::MoveLeader { from: member.label(), to: to.clone(), member: helper.id })
         }

@@ -14,7 +14,7 @@ pub(super) fn next(view: &View) -> Turn {
         // A key that went to another machine while its member serves is not urgent either.
         let moved = view.absent().map(|(seat, member)| (member, Some(seat.name)));
         let (member, key) = leaving.chain(moved).min_by_key(|(it, _)| it.is_leader())?;
-        if !view.observed.has_snapshot
+        if !view.observed.done.snapshot
             && let Some((from, _)) = view.helper(member.id)
         {
             return Some(Next::Act(view.snapshot(from)));

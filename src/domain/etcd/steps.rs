@@ -40,6 +40,8 @@ pub enum Step {
     Promote { host: Name, member: MemberId },
     /// Drop a learner that is of no use.
     DropLearner { label: String, member: MemberId, host: Option<Name>, has_started: bool },
+    /// Drop a learner that does not serve with what it has read so far, and put that aside, so that it can begin anew.
+    StartOver { host: Name, member: MemberId },
     /// Let another member lead.
     MoveLeader { from: String, to: Name, member: MemberId },
     /// Take the vote of a member, for ever.
@@ -93,6 +95,8 @@ impl crate::domain::Step for Step {
             Self::Bootstrap { .. }
             | Self::AddLearner { .. }
             | Self::StartLearner { .. }
+            // It never had a vote, and nothing that only it holds.
+            | Self::StartOver { .. }
             | Self::Promote { .. } => Kind::Join,
             Self::Start { .. }
             | Self::Restart { .. }
@@ -123,6 +127,7 @@ impl crate::domain::Step for Step {
             | Self::Reconfigure { host, .. }
             | Self::AddLearner { host, .. }
             | Self::StartLearner { host }
+            | Self::StartOver { host, .. }
             | Self::Promote { host, .. }
             | Self::MoveAside { host }
             | Self::Retire { host }
@@ -166,6 +171,9 @@ impl fmt::Display for Step {
             Self::StartLearner { host } => write!(f, "start the learner {host}"),
             Self::Promote { host, .. } => write!(f, "give {host} a vote"),
             Self::DropLearner { label, .. } => write!(f, "drop the learner {label}"),
+            Self::StartOver { host, .. } => {
+                write!(f, "drop the learner {host}, which does not serve, and move its data aside")
+            }
             Self::MoveLeader { from, to, .. } => write!(f, "move the lead from {from} to {to}"),
             Self::RemoveMember { label, .. } => write!(f, "remove {label} from the cluster"),
             Self::MoveAside { host } => {

@@ -7,8 +7,9 @@ use super::model::{EtcdClusterModel, EtcdMemberModel, has_same_settings, members
 use super::wish::place;
 use crate::domain::Kind;
 use crate::domain::etcd::{
-    Alarm, Certificates, Cluster, ClusterId, Data, Desired, Facts, Former, Host, MachineId, Member,
-    MemberId, Name, Observed, Owner, Refusal, Settings, Status, Step, Unit, Version, believe, next,
+    Alarm, Certificates, Cluster, ClusterId, Data, Desired, Done, Facts, Former, Host, MachineId,
+    Member, MemberId, Name, Observed, Owner, Refusal, Settings, Status, Step, Unit, Version,
+    believe, next,
 };
 use crate::engine::{Announced, End, steps_of};
 use crate::resources::host::HostModel;
@@ -192,8 +193,7 @@ fn observed(
         known: cluster.as_ref().map(|it| it.id),
         last_voters: cluster.iter().flat_map(|it| &it.members).map(|it| it.id).collect(),
         cluster,
-        has_snapshot: false,
-        has_cut_logs: false,
+        done: Done::default(),
     }
 }
 

@@ -210,7 +210,7 @@ fn two_changes_in_a_row_are_caught() {
 #[test]
 fn going_on_without_a_snapshot_is_caught() {
     check(
-        |desired, observed, _| seen_as(desired, observed, |it| it.has_snapshot = true),
+        |desired, observed, _| seen_as(desired, observed, |it| it.done.snapshot = true),
         "without a snapshot",
     );
 }
@@ -218,8 +218,16 @@ fn going_on_without_a_snapshot_is_caught() {
 #[test]
 fn going_on_with_the_old_log_is_caught() {
     check(
-        |desired, observed, _| seen_as(desired, observed, |it| it.has_cut_logs = true),
+        |desired, observed, _| seen_as(desired, observed, |it| it.done.cut_logs = true),
         "on the log of 3.5",
+    );
+}
+
+#[test]
+fn starting_the_same_learner_for_ever_is_caught() {
+    check(
+        |desired, observed, _| seen_as(desired, observed, |it| it.done.started.clear()),
+        "does not converge",
     );
 }
 

@@ -13,7 +13,7 @@ impl World {
         let fresh_id = self.id();
         let listed = self.ring_of(at);
         let machine = &mut self.machines[at];
-        match rng.below(11) {
+        match rng.below(12) {
             0 | 1 => machine.answers = false,
             2 => machine.answers = true,
             3 => {
@@ -55,7 +55,20 @@ impl World {
                     }
                 }
             },
+            11 => self.spoil(),
             _ => {}
+        }
+    }
+
+    /// What a learner has read is of no use, and only another beginning helps.
+    fn spoil(&mut self) {
+        for own in 0..self.rings.len() {
+            let learner = self.rings[own].peers.iter().find(|it| it.is_learner).map(|it| it.id);
+            let Some((id, at)) = learner.and_then(|it| Some((it, self.holder(own, it)?))) else {
+                continue;
+            };
+            self.rings[own].spoilt.insert(id);
+            self.machines[at].facts.unit = Unit::Stuck;
         }
     }
 

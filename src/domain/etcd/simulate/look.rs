@@ -58,15 +58,7 @@ impl World {
             self.machines[*at].last = self.machines[*at].running;
         }
         let last_voters = self.last_voters.clone();
-        Observed {
-            hosts,
-            former,
-            known,
-            last_voters,
-            cluster,
-            has_snapshot: self.has_snapshot,
-            has_cut_logs: self.has_cut_logs,
-        }
+        Observed { hosts, former, known, last_voters, cluster, done: self.done.clone() }
     }
 
     fn is_recorded(&self, at: usize) -> bool {

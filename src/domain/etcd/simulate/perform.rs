@@ -31,6 +31,9 @@ impl World {
             return Ok(());
         }
         let is_whole = outcome == Outcome::Whole;
+        if is_whole {
+            self.done.note(step);
+        }
         let hosts = |world: &Self, hosts: &[Name]| -> Vec<usize> {
             let count = if is_whole { hosts.len() } else { 1 };
             let ats = hosts.iter().take(count).map(|it| world.at(it));
@@ -85,8 +88,7 @@ impl World {
             Step::Reconfigure { .. } | Step::MoveAside { .. } | Step::Retire { .. } => {
                 self.work_on_one(step, is_whole);
             }
-            Step::Snapshot { .. } => self.has_snapshot = true,
-            Step::CutLog { .. } => self.has_cut_logs = true,
+            Step::Snapshot { .. } | Step::CutLog { .. } => {}
             Step::Rewrite { hosts: names } => {
                 for (at, name) in hosts(self, names).into_iter().zip(names) {
                     self.machines[at].on_disk = Some(self.conf_of(name, self.version));
@@ -100,11 +102,17 @@ impl World {
             Step::AddLearner { .. }
             | Step::Promote { .. }
             | Step::DropLearner { .. }
+            | Step::StartOver { .. }
             | Step::MoveLeader { .. }
             | Step::RemoveMember { .. }
             | Step::UpdatePeerUrl { .. }
             | Step::Disarm { .. } => {
                 self.change(step);
+                if let Step::StartOver { host, .. } = step
+                    && is_whole
+                {
+                    self.work_on_one(&Step::MoveAside { host: host.clone() }, true);
+                }
                 // A lost answer is not in the journal.
                 if is_whole {
                     self.note_voters();
@@ -193,9 +201,13 @@ impl World {
                     .iter_mut()
                     .filter(|it| it.id == *member)
                     .for_each(|it| it.is_learner = false);
+                // What was read whole is not in vain; a voter with bad data is another story.
+                ring.spoilt.remove(member);
                 ring.unsettled = 2;
             }
-            Step::DropLearner { member, .. } | Step::RemoveMember { member, .. } => {
+            Step::DropLearner { member, .. }
+            | Step::StartOver { member, .. }
+            | Step::RemoveMember { member, .. } => {
                 ring.peers.retain(|it| it.id != *member);
                 ring.unsettled = 2;
             }
@@ -239,8 +251,8 @@ impl World {
                 let machine = &self.machines[at];
                 let is_new = machine.on_disk.is_none_or(|it| it.version.minor != version.minor);
                 let is_minor = is_new && machine.opened.is_some_and(|it| it.minor != version.minor);
-                ensure(!is_minor || self.has_snapshot, "upgrades without a snapshot")?;
-                let reads_log = is_minor && 7 <= version.minor && !self.has_cut_logs;
+                ensure(!is_minor || self.done.snapshot, "upgrades without a snapshot")?;
+                let reads_log = is_minor && 7 <= version.minor && !self.done.cut_logs;
                 ensure(!reads_log, "starts 3.7 on the log of 3.5")?;
                 self.may_pause(at)
             }
@@ -257,6 +269,7 @@ impl World {
             Step::AddLearner { .. }
             | Step::Promote { .. }
             | Step::DropLearner { .. }
+            | Step::StartOver { .. }
             | Step::RemoveMember { .. }
             | Step::UpdatePeerUrl { .. } => match ring {
                 Some(ring) => self.judge_change(ring, step),
@@ -319,7 +332,7 @@ impl World {
                 )?;
                 ensure(quorum(voters + 1) <= active + 1, "loses quorum")
             }
-            Step::DropLearner { member, .. } => {
+            Step::DropLearner { member, .. } | Step::StartOver { member, .. } => {
                 ensure(peers.iter().any(|it| it.id == *member && it.is_learner), "drops a voter")
             }
             Step::RemoveMember { member, host, .. } => {
@@ -337,7 +350,10 @@ impl World {
                 ensure(!is_kept || is_corrupt, "removes a member with intact data")?;
                 let is_asked =
                     host.as_ref().is_none_or(|it| !self.desired.members.contains_key(it));
-                ensure(!(was_active && is_asked) || self.has_snapshot, "shrinks without a snapshot")
+                ensure(
+                    !(was_active && is_asked) || self.done.snapshot,
+                    "shrinks without a snapshot",
+                )
             }
             Step::UpdatePeerUrl { host, member, peer_url } => {
                 ensure(peers.iter().all(|it| it.url != *peer_url), "gives an address twice")?;

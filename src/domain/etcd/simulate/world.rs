@@ -52,6 +52,8 @@ pub(super) struct Ring {
     /// Looks until etcd allows the next change.
     pub(super) unsettled: u8,
     pub(super) corrupt: BTreeSet<MemberId>,
+    /// Whose data no start makes serve.
+    pub(super) spoilt: BTreeSet<MemberId>,
 }
 
 /// Key to machine and address.
@@ -71,9 +73,7 @@ pub(super) struct World {
     pub(super) past: BTreeSet<(u8, usize, u8)>,
     /// The state has it.
     pub(super) known: Option<ClusterId>,
-    pub(super) has_snapshot: bool,
-    /// Its members start from what they wrote down with 3.6.
-    pub(super) has_cut_logs: bool,
+    pub(super) done: Done,
     pub(super) last_voters: BTreeSet<MemberId>,
     ids: u64,
 }
@@ -133,8 +133,7 @@ impl World {
             flavour: 0,
             desired,
             known: None,
-            has_snapshot: false,
-            has_cut_logs: false,
+            done: Done::default(),
             last_voters: BTreeSet::new(),
             ids: 100,
         }
@@ -229,6 +228,12 @@ impl World {
         self.last_voters = voters.map(|it| it.id).collect();
     }
 
+    /// Whether the journal takes a learner for a voter, for its promotion was noted and then cut off.
+    pub(super) fn has_noted_too_many_votes(&self) -> bool {
+        let learners = self.rings.iter().flat_map(|it| &it.peers).filter(|it| it.is_learner);
+        learners.into_iter().any(|it| self.last_voters.contains(&it.id))
+    }
+
     pub(super) fn has_quorum(&self, ring: usize) -> bool {
         quorum(self.voters(ring)) <= self.active(ring)
     }
@@ -247,15 +252,16 @@ impl World {
             let data = self.first_data(at);
             self.machines[at].facts.data = data;
         }
-        let listed = self.ring_of(at).map(|it| it.0);
+        let listed = self.ring_of(at);
+        let is_spoilt = listed.is_some_and(|(ring, id)| self.rings[ring].spoilt.contains(&id));
         let machine = &mut self.machines[at];
         machine.running = machine.on_disk;
         machine.opened = machine.running.map(|it| it.version).or(machine.opened);
-        machine.facts.unit = Unit::Starting;
+        machine.facts.unit = if is_spoilt { Unit::Stuck } else { Unit::Starting };
         if machine.facts.told.is_none() {
             machine.facts.told = machine.running.map(|it| IpAddr::from([192, 0, 2, it.address]));
         }
-        if let Some(ring) = listed {
+        if let Some((ring, _)) = listed {
             self.rings[ring].unsettled = 2;
         }
     }
@@ -286,8 +292,9 @@ impl World {
             let (id, url) = (MemberId(self.id()), url.clone());
             peers.push(Peer { id, name: name.to_string(), url, is_learner: false, behind: 0 });
         }
-        let corrupt = BTreeSet::new();
-        self.rings.push(Ring { id, token, seeds, peers, leader: None, unsettled: 2, corrupt });
+        let (corrupt, spoilt) = (BTreeSet::new(), BTreeSet::new());
+        let (leader, unsettled) = (None, 2);
+        self.rings.push(Ring { id, token, seeds, peers, leader, unsettled, corrupt, spoilt });
         self.rings.len() - 1
     }
 

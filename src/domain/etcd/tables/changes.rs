@@ -82,7 +82,7 @@ fn an_upgrade_goes_one_minor_after_a_snapshot_and_with_all_members_well() {
     );
     let ready = |it: &mut Observed| {
         staged(it);
-        it.has_snapshot = true;
+        it.done.snapshot = true;
     };
     let with = |name: &str| format!("restart etcd on {name} with 3.6.16 and its new settings");
     check_with(&abc, "a:3.5* b:3.5+ c:3.5+", ready, &with("b"));
@@ -92,7 +92,7 @@ fn an_upgrade_goes_one_minor_after_a_snapshot_and_with_all_members_well() {
         for name in ["a", "b", "c"] {
             facts(it, name).staged.insert(Version::new(7, 1));
         }
-        it.has_snapshot = true;
+        it.done.snapshot = true;
     };
     let (to, old) = (want("a b c", "3.7"), "a:3.6* b:3.6+ c:3.6+");
     let cut = |names: &str| {
@@ -102,7 +102,7 @@ fn an_upgrade_goes_one_minor_after_a_snapshot_and_with_all_members_well() {
     check_with(&to, "a:3.6* b:3.7+ c:3.6+", new, &cut("a, c"));
     let cut = |it: &mut Observed| {
         new(it);
-        it.has_cut_logs = true;
+        it.done.cut_logs = true;
     };
     check_with(&to, old, cut, "restart etcd on b with 3.7.1 and its new settings");
     // A patch needs neither.
@@ -136,6 +136,16 @@ fn a_corrupt_member_is_replaced_and_its_alarm_cleared() {
     };
     check_with(&abc, "a:3.6* b:3.6+ c:3.6+", corrupt(3), "remove c from the cluster");
     check_with(&abc, "a:3.6* b:3.6+ c:3.6+", corrupt(1), "move the lead from a to b");
+    // All the others are to leave: one of them leads until a has the data again.
+    check_with(
+        &want("a", "3.6"),
+        "a:3.6* (b:3.6+) (c:3.6+)",
+        |it| {
+            corrupt(1)(it);
+            it.done.snapshot = true;
+        },
+        "move the lead from a to b",
+    );
     check_with(&abc, "a:3.6* b:3.6+ c:3.6d", corrupt(3), "clear the alarm of the former member 3");
     let aside = "stop what is left on c of a former member and move its data aside";
     check(&abc, "a:3.6* b:3.6+ c:3.6d", aside);

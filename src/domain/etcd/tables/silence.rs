@@ -20,6 +20,13 @@ fn without_a_list_intact_members_are_started_and_nothing_else() {
         lost,
         "refuse: 1 of 3 voters can serve, and 2 are needed: bring hosts back, or restore",
     );
+    // A learner that hangs is no reason for it.
+    check_with(
+        &abc,
+        "a:3.6+ b:3.6?# c:3.6x",
+        lost,
+        "refuse: 1 of 2 voters can serve, and 2 are needed: bring hosts back, or restore",
+    );
     check(&abc, "a:3.6* b:3.6-i c:3.6x", "make or renew the certificates of b");
     check(
         &abc,
