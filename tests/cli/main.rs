@@ -31,6 +31,7 @@ mod ephemeral;
 mod failures;
 #[cfg(target_os = "linux")]
 mod faults;
+mod guides;
 #[cfg(target_os = "linux")]
 mod hosts;
 mod imports;
