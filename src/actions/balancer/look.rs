@@ -10,7 +10,7 @@ use crate::actions::{
     Marker, Owner as Recorded, Running as Service, record_name, stamp, stamp_path,
 };
 use crate::domain::balancer::{BACK, Backend, Facts, Keepalived, Lies, PROBE, Process, Running};
-use crate::domain::host::MachineId;
+use crate::domain::host::{MachineId, Owner};
 use crate::host::messages::{self, FactsReply, FactsRequest, file};
 use crate::host::{File, Host, HostError};
 use crate::remote::haproxy::{Status, status};
@@ -83,8 +83,17 @@ impl Look {
                 found.extend(drained.map(|(it, _)| format!("{key}: {it} is drained by hand")));
             }
         }
-        if facts.keepalived == Keepalived::Stopped {
-            found.push(format!("{key}: {} does not run", units.1));
+        let keepalived = match (facts.keepalived, &self.wanted.vrrp) {
+            (Keepalived::Stopped, Some(_)) => Some("does not run"),
+            (Keepalived::Running { is_current: false }, Some(_)) if found.is_empty() => {
+                Some("runs with another configuration")
+            }
+            (Keepalived::Stopped | Keepalived::Running { .. }, None) => Some("is left over"),
+            _ => None,
+        };
+        found.extend(keepalived.map(|it| format!("{key}: {} {it}", units.1)));
+        if !matches!(facts.owner, Owner::Ours { is_current: true }) {
+            found.push(format!("{key}: its record is not up to date"));
         }
         found
     }
@@ -99,7 +108,8 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     let mut paths = vec![files.proxy(), files.vrrp(), files.good(), PROBE.to_owned()];
     paths.extend(site.unit_paths());
     paths.extend([PROXY, KEEPALIVED].map(str::to_owned));
-    paths.push(stamp_path(&units[1]));
+    let stamp = stamp_path(&units[1]);
+    paths.push(stamp.clone());
     let request = FactsRequest {
         units: units.to_vec(),
         files: paths.iter().map(|it| it.clone().into()).collect(),
@@ -159,7 +169,13 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
             on_disk: on_disk(&wanted, &all),
             good: lies(&File { path: files.good(), ..wanted.config.clone() }, &all),
             proxy,
-            keepalived: keepalived(&facts, site, &wanted),
+            keepalived: match keepalived(&facts, site, &wanted) {
+                // Whoever took its unit away was killed before the rest.
+                Keepalived::Absent if is_there(&files.vrrp()) || is_there(&stamp) => {
+                    Keepalived::Stopped
+                }
+                found => found,
+            },
             holds: setup.desired.virtual_ip.as_ref().is_some_and(|it| {
                 let own = it.address.address().to_string();
                 facts.addresses.iter().any(|it| it.address == own)

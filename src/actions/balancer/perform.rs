@@ -140,11 +140,12 @@ impl Balancer<'_> {
         gravest(done.await).map(drop)
     }
 
-    /// Whether it helped is seen by the next look. What the service refuses is for the planner too: it puts back.
+    /// Whether it helped is seen by the next look. What the service refuses is for the planner too: it puts back. What was
+    /// lost midway was not tried: the note about it may be missing.
     async fn try_it(&mut self, key: &Name, action: Action) -> Result<(), HostError> {
-        let done = self.on(key, async |it| act(&it, action).await).await;
+        self.on(key, async |it| act(&it, action).await).await?;
         self.tried.insert(key.clone());
-        done
+        Ok(())
     }
 
     async fn put_back(&mut self, key: &Name) -> Result<(), HostError> {

@@ -199,9 +199,13 @@ fn revive_another(observed: &Observed, key: &Name) -> Next<Step, Refusal> {
         let host = other.clone();
         match facts.proxy {
             Process::Starting => return Next::Wait(format!("{other} to come up")),
-            Process::Stopped => return Next::Act(Step::Start { host }),
+            // Nothing lies there yet.
+            Process::Absent if facts.on_disk != Lies::Wished => {
+                return Next::Act(Step::Write { host });
+            }
+            Process::Absent | Process::Stopped => return Next::Act(Step::Start { host }),
             Process::Stuck => return Next::Act(Step::Restart { host }),
-            Process::Absent | Process::Running(_) => {}
+            Process::Running(_) => {}
         }
     }
     Next::Refuse(Refusal::WouldStopLast(key.clone()))

@@ -268,6 +268,9 @@ fn a_proxy_that_needs_more_room_is_restarted_when_it_has_no_address() {
     check(&it, "lb1:rk lb2", "wait for another node to have the virtual IP");
     check(&it, "lb1:dx lb2:r^", "restart HAProxy on lb1");
     check(&it, "lb1:r^ lb2:?", "refuse nodes[\"lb1\"]: lb1 is the only node that serves");
+    // How much room it has was not noted by whoever has begun.
+    check(&plain(), "lb1:ruG lb2:uDaG", "check and write the files of lb2");
+    check(&plain(), "lb1:ruG lb2:uaG", "start HAProxy on lb2");
     check(&plain(), "lb1:r lb2:r", "restart HAProxy on lb1");
 }
 

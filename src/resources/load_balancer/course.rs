@@ -60,8 +60,9 @@ impl Reached {
     pub(super) fn kept(&self, mut private: Kept, states: &[&LoadBalancerModel]) -> Kept {
         private.pins.take(&self.places, &self.shown);
         remember(&mut private, &self.looks, &self.places);
-        let hosts = states.iter().flat_map(|it| nodes(it)).filter_map(|(_, it)| it.host.known());
-        private.pins.retain(hosts);
+        let all = || states.iter().flat_map(|it| nodes(it));
+        private.pins.retain(all().filter_map(|(_, it)| it.host.known()));
+        private.last.retain(|key, _| all().any(|(name, _)| name == key));
         private
     }
 }
