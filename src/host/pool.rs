@@ -100,8 +100,12 @@ impl Hosts {
     }
 
     /// For tests: what stands behind some addresses instead of a way by SSH.
-    pub fn with_fakes(caller: String, fakes: HashMap<String, FakeHost>) -> Self {
-        Self { fakes, ..Self::new(caller, None) }
+    pub fn with_fakes(
+        caller: String,
+        fakes: HashMap<String, FakeHost>,
+        directory: Option<PathBuf>,
+    ) -> Self {
+        Self { fakes, ..Self::new(caller, directory) }
     }
 
     /// Looked for once, and only when a host is to be reached.

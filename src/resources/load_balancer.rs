@@ -4,6 +4,11 @@ mod course;
 mod forecast;
 mod imported;
 mod model;
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test has files of its own")]
+mod sweep;
+#[cfg(test)]
+mod tests;
 mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -29,6 +29,9 @@ mod pins;
 mod programs;
 pub mod provider;
 mod recorded;
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test has a clock of its own")]
+mod trial;
 
 pub use self::explain::{explain, run};
 pub use self::provider::Ha;

@@ -4,6 +4,8 @@
 //! runs is what the process says, not what we remember to have started.
 #![expect(clippy::disallowed_methods, reason = "waits for processes by the clock")]
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod listen;
 mod look;
 mod perform;

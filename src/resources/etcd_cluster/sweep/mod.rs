@@ -11,17 +11,18 @@
 //! That takes minutes. So only some of the changes are tried at each run of the tests, and all with `SWEEP=all`.
 
 mod stories;
-mod terraform;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use self::terraform::{Outcome, Terraform};
 use crate::actions::etcd::fake::{Machines, Moment};
-use crate::host::fake::Failure;
+use crate::host::fake::{Failure, FakeHost};
+use crate::resources::etcd_cluster::EtcdCluster;
+use crate::resources::trial::{Outcome, Stage, Terraform, some, without_chance};
+use crate::tfplugin::api::erase_resource;
 
 /// How the provider reaches each host.
 const HOSTS: [&str; 6] =
@@ -41,6 +42,24 @@ struct Story {
     is_imported: bool,
     /// None: the end of the cluster.
     last: Option<Json>,
+}
+
+/// Versions of etcd that can be had.
+const VERSIONS: [&str; 4] = ["3.5.33", "3.6.14", "3.6.16", "3.7.1"];
+
+fn new_engine() -> Terraform {
+    let digest = |version: &&str| {
+        (format!("etcd-v{version}-linux-amd64.tar.gz"), Json::from("a".repeat(64)))
+    };
+    let checksums: serde_json::Map<_, _> = VERSIONS.iter().map(digest).collect();
+    let provider = json!({"artifacts": {"checksums": checksums}});
+    Terraform::new(erase_resource(EtcdCluster), provider)
+}
+
+impl Stage for Machines {
+    fn fakes(&self) -> HashMap<String, FakeHost> {
+        Self::fakes(self)
+    }
 }
 
 /// A wish for members as in "a1 b2 c3@9": the key, its host, and the last number of its address where that is another.
@@ -68,7 +87,7 @@ impl Story {
     }
 
     async fn begin(&self) -> (Moment, Terraform) {
-        let (machines, mut terraform) = (Machines::new(&HOSTS), Terraform::new());
+        let (machines, mut terraform) = (Machines::new(&HOSTS), new_engine());
         for wish in &self.before {
             terraform.apply(&machines, Some(wish)).await.unwrap();
         }
@@ -76,7 +95,7 @@ impl Story {
         (self.event)(&machines);
         machines.forgive();
         if self.is_imported {
-            terraform = Terraform::new();
+            terraform = new_engine();
             terraform.import(&machines, &id()).await.unwrap();
         }
         (machines.moments().remove(0), terraform)
@@ -218,13 +237,6 @@ impl Story {
     }
 }
 
-/// As many as may be tried at each run of the tests, evenly spread, or all of them with `SWEEP=all`.
-fn some<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
-    let is_full = std::env::var("SWEEP").is_ok_and(|it| it == "all");
-    let step = if is_full { 1 } else { all.len().div_ceil(most) };
-    all.iter().step_by(step.max(1))
-}
-
 /// One way after the other; at the first nothing fails.
 fn failure(number: usize) -> Option<Failure> {
     match number % 4 {
@@ -238,29 +250,6 @@ fn failure(number: usize) -> Option<Failure> {
 /// By which the cluster is imported.
 fn id() -> String {
     format!("prod@{}", HOSTS[0])
-}
-
-/// Ids, digests, keys and certificates are others in each run.
-fn without_chance(text: &str) -> String {
-    let mut found = String::new();
-    let mut parts = text.split("-----BEGIN ");
-    found.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        let rest = part.rsplit_once("-----").map_or("", |(_, rest)| rest);
-        found.push_str("(PEM)");
-        found.push_str(rest);
-    }
-    let (mut plain, mut run) = (String::new(), String::new());
-    for sign in found.chars().chain(['\n']) {
-        if sign.is_ascii_hexdigit() || (sign == '-' && 8 <= run.len()) {
-            run.push(sign);
-            continue;
-        }
-        plain.push_str(if 12 <= run.len() { "#" } else { &run });
-        run.clear();
-        plain.push(sign);
-    }
-    plain
 }
 
 fn history(machines: &Machines) -> String {

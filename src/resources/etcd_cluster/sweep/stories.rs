@@ -174,7 +174,7 @@ async fn a_cluster_is_imported_and_changed() {
 #[tokio::test(start_paused = true)]
 async fn without_space_nothing_changes() {
     let machines = super::Machines::new(&HOSTS);
-    let mut terraform = super::Terraform::new();
+    let mut terraform = super::new_engine();
     terraform.apply(&machines, Some(&plain("a1 b2 c3"))).await.unwrap();
     machines.raise(crate::remote::etcd::AlarmType::Nospace);
     let before = machines.moments().remove(0).picture();
@@ -187,7 +187,7 @@ async fn without_space_nothing_changes() {
 #[tokio::test(start_paused = true)]
 async fn what_answers_for_a_member_is_told_before_anybody_joins() {
     let machines = super::Machines::new(&HOSTS);
-    let mut terraform = super::Terraform::new();
+    let mut terraform = super::new_engine();
     terraform.apply(&machines, Some(&plain("a1"))).await.unwrap();
     let newcomer = machines.host(HOSTS[1]);
     newcomer.put_between("10.0.0.1:2379", "SSH-2.0-gate\r\n");

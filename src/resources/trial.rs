@@ -1,19 +1,19 @@
 //! What an engine does around a resource, in few lines: it refreshes, plans, applies, and stores what it is given.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::actions::etcd::fake::Machines;
 use crate::host::Hosts;
-use crate::resources::etcd_cluster::EtcdCluster;
+use crate::host::fake::FakeHost;
 use crate::resources::provider::Client;
 use crate::resources::provider::tests::{USUAL, client};
-use crate::tfplugin::api::{AnyResource, Context, ImportKey, Saved, Written, erase_resource};
+use crate::tfplugin::api::{AnyResource, Context, ImportKey, Saved, Written};
 use crate::tfplugin::diagnostics::{Diagnostics, Severity};
 use crate::tfplugin::value::Datum;
 use crate::tfplugin::wire::notation::datum;
@@ -22,13 +22,26 @@ use crate::tfplugin::{gate, plan};
 /// For one operation, by the clock of the test.
 const LIMIT: Duration = Duration::from_mins(40);
 
-/// Versions of etcd that can be had.
-const VERSIONS: [&str; 4] = ["3.5.33", "3.6.14", "3.6.16", "3.7.1"];
+/// Hosts in memory with what goes on around them.
+pub(super) trait Stage {
+    /// For a pool of connections.
+    fn fakes(&self) -> HashMap<String, FakeHost>;
+}
+
+impl<T: Stage> Stage for Arc<T> {
+    fn fakes(&self) -> HashMap<String, FakeHost> {
+        T::fakes(self)
+    }
+}
 
 /// An engine with its state, which a crash does not touch.
 #[derive(Clone)]
 pub(super) struct Terraform {
     resource: Arc<dyn AnyResource<Client>>,
+    /// The provider block.
+    provider: Json,
+    /// Where the agents lie. None: no host gets one.
+    agents: Option<PathBuf>,
     pub(super) stored: Option<Saved>,
 }
 
@@ -36,8 +49,18 @@ pub(super) struct Terraform {
 pub(super) type Outcome = Result<(), String>;
 
 impl Terraform {
-    pub(super) fn new() -> Self {
-        Self { resource: erase_resource(EtcdCluster), stored: None }
+    pub(super) fn new(resource: Arc<dyn AnyResource<Client>>, provider: Json) -> Self {
+        Self { resource, provider, agents: None, stored: None }
+    }
+
+    /// With a state that was lost.
+    pub(super) fn anew(&self) -> Self {
+        Self { stored: None, ..self.clone() }
+    }
+
+    /// Hosts get agents from there.
+    pub(super) fn with_agents(self, directory: PathBuf) -> Self {
+        Self { agents: Some(directory), ..self }
     }
 
     fn config(&self, config: &Json) -> Datum {
@@ -45,24 +68,21 @@ impl Terraform {
     }
 
     /// A process of its own, that knows no connection yet.
-    fn client(machines: &Machines) -> Client {
-        let digest = |version: &&str| {
-            (format!("etcd-v{version}-linux-amd64.tar.gz"), Json::from("a".repeat(64)))
-        };
-        let checksums: serde_json::Map<_, _> = VERSIONS.iter().map(digest).collect();
-        let mut client = client(json!({"artifacts": {"checksums": checksums}}), USUAL);
-        client.hosts = Arc::new(pool(machines.fakes()));
+    fn client(&self, machines: &impl Stage) -> Client {
+        let mut client = client(self.provider.clone(), USUAL);
+        let (caller, agents) = ("anna@desk, process 1".to_owned(), self.agents.clone());
+        client.hosts = Arc::new(Hosts::with_fakes(caller, machines.fakes(), agents));
         client
     }
 
     /// `terraform apply`; without a configuration `terraform destroy`.
-    pub(super) async fn apply(&mut self, machines: &Machines, config: Option<&Json>) -> Outcome {
+    pub(super) async fn apply(&mut self, machines: &impl Stage, config: Option<&Json>) -> Outcome {
         let done = self.applied(machines, config);
         timeout(LIMIT * 2, done).await.unwrap_or_else(|_| Err("it hangs".to_owned()))
     }
 
-    async fn applied(&mut self, machines: &Machines, config: Option<&Json>) -> Outcome {
-        let client = Self::client(machines);
+    async fn applied(&mut self, machines: &impl Stage, config: Option<&Json>) -> Outcome {
+        let client = self.client(machines);
         self.refresh(&client).await?;
         let Some(config) = config else { return self.destroy(&client).await };
         let config = self.config(config);
@@ -71,7 +91,7 @@ impl Terraform {
         let Some(prior) = self.stored.clone() else {
             let made = self.resource.create(&client, &config, &planned, &context).await;
             let done = outcome(&made.diags);
-            // With both, Terraform marks the cluster as tainted, and destroys it next time.
+            // With both, Terraform marks it as tainted, and destroys it next time.
             assert!(done.is_ok() || made.saved.is_none(), "tainted: {done:?}");
             return self.store(&planned, made, done);
         };
@@ -96,7 +116,7 @@ impl Terraform {
     async fn refresh(&mut self, client: &Client) -> Outcome {
         let Some(stored) = &self.stored else { return Ok(()) };
         let seen = self.resource.read(client, stored, &context()).await;
-        assert!(seen.saved.is_some(), "a read takes the cluster for gone");
+        assert!(seen.saved.is_some(), "a read takes it for gone");
         self.stored = seen.saved;
         outcome(&seen.diags)
     }
@@ -130,8 +150,8 @@ impl Terraform {
     }
 
     /// `terraform import`.
-    pub(super) async fn import(&mut self, machines: &Machines, id: &str) -> Outcome {
-        let client = Self::client(machines);
+    pub(super) async fn import(&mut self, machines: &impl Stage, id: &str) -> Outcome {
+        let client = self.client(machines);
         let key = ImportKey::Id(id.to_owned());
         let made = self.resource.import(&client, key, &context()).await;
         self.stored = made.saved;
@@ -140,8 +160,12 @@ impl Terraform {
     }
 
     /// `terraform plan`: whether it has nothing to do.
-    pub(super) async fn is_content(&mut self, machines: &Machines, config: Option<&Json>) -> bool {
-        let client = Self::client(machines);
+    pub(super) async fn is_content(
+        &mut self,
+        machines: &impl Stage,
+        config: Option<&Json>,
+    ) -> bool {
+        let client = self.client(machines);
         if let Err(why) = self.refresh(&client).await {
             panic!("{why}");
         }
@@ -150,10 +174,6 @@ impl Terraform {
         let planned = planned.unwrap_or_else(|why| panic!("{why}"));
         self.stored.as_ref().is_some_and(|it| it.state == planned.state)
     }
-}
-
-fn pool(fakes: HashMap<String, crate::host::fake::FakeHost>) -> Hosts {
-    Hosts::with_fakes("anna@desk, process 1".to_owned(), fakes)
 }
 
 /// The clock of a test runs ahead of that of the machine.
@@ -169,4 +189,34 @@ fn outcome(diags: &Diagnostics) -> Outcome {
 fn told(diags: &Diagnostics) -> String {
     let errors = diags.iter().filter(|it| it.severity() == Severity::Error);
     errors.map(|it| format!("{}: {}", it.summary(), it.detail())).collect::<Vec<_>>().join("\n")
+}
+
+/// As many as may be tried at each run of the tests, evenly spread, or all of them with `SWEEP=all`.
+pub(super) fn some<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
+    let is_full = std::env::var("SWEEP").is_ok_and(|it| it == "all");
+    let step = if is_full { 1 } else { all.len().div_ceil(most) };
+    all.iter().step_by(step.max(1))
+}
+
+/// Ids, digests, keys and certificates are others in each run.
+pub(super) fn without_chance(text: &str) -> String {
+    let mut found = String::new();
+    let mut parts = text.split("-----BEGIN ");
+    found.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let rest = part.rsplit_once("-----").map_or("", |(_, rest)| rest);
+        found.push_str("(PEM)");
+        found.push_str(rest);
+    }
+    let (mut plain, mut run) = (String::new(), String::new());
+    for sign in found.chars().chain(['\n']) {
+        if sign.is_ascii_hexdigit() || (sign == '-' && 8 <= run.len()) {
+            run.push(sign);
+            continue;
+        }
+        plain.push_str(if 12 <= run.len() { "#" } else { &run });
+        run.clear();
+        plain.push(sign);
+    }
+    plain
 }
