@@ -22,7 +22,7 @@ lab:
 soak:
 	@scripts/stages setup build agents soak
 
-## make demo    a control plane on this machine: brought up, hurt, repaired, taken down; ENGINE=tofu for OpenTofu
+## make demo    a control plane behind a balancer on this machine: brought up, hurt, repaired, taken down; ENGINE=tofu for OpenTofu
 demo:
 	@scripts/demo
 

@@ -1,5 +1,5 @@
-# A control plane on this machine alone, to try it out: each host is a directory and a loopback address. It needs Linux,
-# neither root nor systemd.
+# A control plane on this machine alone, to try it out: each host is a directory and a loopback address. It needs Linux and
+# HAProxy, neither root nor systemd.
 #
 #     terraform init
 #     terraform apply
@@ -17,10 +17,17 @@ terraform {
 
 provider "ha" {
   artifacts = { directory = var.artifacts_directory }
+
+  # The secret of the key is in HA_TSIG_SECRET.
+  dns = var.dns_zone == null ? null : { rfc2136 = { servers = [var.dns_server], key_name = var.dns_key_name } }
 }
 
 locals {
   directory = coalesce(var.directory, abspath("${path.root}/hosts"))
+
+  # The balancer has an address of its own, as it would have a virtual IP on hosts with systemd.
+  balancer  = "front"
+  addresses = merge(var.hosts, { (local.balancer) = var.load_balancer_address })
 }
 
 module "control_plane" {
@@ -29,15 +36,20 @@ module "control_plane" {
   name               = "local"
   etcd_version       = var.etcd_version
   kubernetes_version = var.kubernetes_version
-  endpoint           = "${values(var.hosts)[0]}:6443"
+  endpoint           = "${var.dns_zone == null ? var.load_balancer_address : "api.${var.dns_zone}"}:6443"
 
   hosts = {
-    for name, address in var.hosts : name => {
+    for name, address in local.addresses : name => {
       address   = address
       transport = "local"
       root      = "${local.directory}/${name}"
     }
   }
+
+  etcd_members        = keys(var.hosts)
+  control_plane_nodes = keys(var.hosts)
+  load_balancer_nodes = [local.balancer]
+  dns_zone            = var.dns_zone
 
   etcd_quota_backend_bytes = var.etcd_quota_backend_bytes
 

@@ -8,7 +8,12 @@ output "api_servers" {
   value       = module.control_plane.api_servers
 }
 
+output "addresses" {
+  description = "Where clients find the balancer."
+  value       = module.control_plane.addresses
+}
+
 output "kubeconfig" {
-  description = "What kubectl reads: `kubectl --kubeconfig $(terraform output -raw kubeconfig) get namespaces`."
+  description = "What kubectl reads, which goes through the balancer: `kubectl --kubeconfig $(terraform output -raw kubeconfig) get namespaces`."
   value       = ha_kubeconfig_file.admin.path
 }

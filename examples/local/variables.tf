@@ -14,6 +14,30 @@ variable "hosts" {
   }
 }
 
+variable "load_balancer_address" {
+  description = "Loopback address of the balancer."
+  type        = string
+  default     = "127.0.0.10"
+}
+
+variable "dns_zone" {
+  description = "Zone in which `api` is to be the name of the control plane. None when left out; a name server for it is not made here."
+  type        = string
+  default     = null
+}
+
+variable "dns_server" {
+  description = "The name server that takes updates of the zone, an address with an optional port."
+  type        = string
+  default     = "127.0.0.1"
+}
+
+variable "dns_key_name" {
+  description = "Name of the key for updates. Its secret is in the environment variable `HA_TSIG_SECRET`."
+  type        = string
+  default     = "ha"
+}
+
 variable "artifacts_directory" {
   description = "Directory with the releases and their files of checksums, for a machine without a way to them. They are downloaded when left out."
   type        = string

@@ -27,3 +27,18 @@ output "ca_certificate" {
   description = "Certificate of the authority of the API, in PEM."
   value       = ha_control_plane.this.ca_certificate
 }
+
+output "load_balancer" {
+  description = "What other resources need to find the balancer; null without one. It holds no secret."
+  value       = one(ha_load_balancer.this[*].access)
+}
+
+output "addresses" {
+  description = "Where clients find the balancer: the virtual IP, or the address of every node; null without one."
+  value       = one(ha_load_balancer.this[*].addresses)
+}
+
+output "dns_name" {
+  description = "The name that was made in `dns_zone`; null without one."
+  value       = one(ha_dns_record.this[*].fqdn)
+}

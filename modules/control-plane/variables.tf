@@ -154,6 +154,82 @@ variable "extra_sans" {
   nullable    = false
 }
 
+variable "load_balancer_nodes" {
+  description = "Names in `hosts` of the machines with the balancer. No balancer when empty."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(var.load_balancer_nodes, keys(var.hosts))) == 0
+    error_message = "Each node is a name in `hosts`."
+  }
+}
+
+variable "load_balancer_port" {
+  description = "Port of the balancer. That of `endpoint` when left out."
+  type        = number
+  default     = null
+}
+
+variable "load_balancer_metrics_port" {
+  description = "Port for metrics of the balancer, plain HTTP on the address of each node. None when left out."
+  type        = number
+  default     = null
+}
+
+variable "virtual_ip" {
+  description = "An address that one of the nodes of the balancer has, with the length of its prefix, and the number of the virtual router, unlike that of every other one of the network."
+  type = object({
+    address            = string
+    router_id          = number
+    interface          = optional(string)
+    advertise_interval = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.virtual_ip == null || 2 <= length(var.load_balancer_nodes)
+    error_message = "A virtual IP moves between nodes: name two at least in `load_balancer_nodes`."
+  }
+}
+
+variable "dns_zone" {
+  description = "Zone in which the host of `endpoint` is made a name, by the `dns` of the provider. No name is made when left out."
+  type        = string
+  default     = null
+
+  validation {
+    condition = var.dns_zone == null ? true : endswith(
+      lower(".${replace(var.endpoint, "/:[0-9]+$/", "")}"),
+      lower(".${trimsuffix(var.dns_zone, ".")}"),
+    )
+    error_message = "The host of `endpoint` is not in this zone."
+  }
+}
+
+variable "dns_addresses" {
+  description = "Where the name leads, all addresses of one family. Those of the balancer when left out; of use with one that is not made here."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.dns_addresses == null ? true : 0 < length(var.dns_addresses) && var.dns_zone != null
+    error_message = "There is one address at least, and `dns_zone` says where the name is made."
+  }
+
+  validation {
+    condition     = var.dns_zone == null || var.dns_addresses != null || 0 < length(var.load_balancer_nodes)
+    error_message = "A name leads somewhere: to the balancer of `load_balancer_nodes`, or to `dns_addresses`."
+  }
+}
+
+variable "dns_ttl" {
+  description = "How long others may keep the addresses, in seconds. 30 when left out."
+  type        = number
+  default     = null
+}
+
 variable "lost_hosts" {
   description = "Names of machines that are gone for ever: a destroy does not wait for them."
   type        = set(string)

@@ -12,6 +12,9 @@
     reason = "a test drives processes, fails by panicking, and says what it leaves out"
 )]
 
+#[path = "../dns/bind.rs"]
+#[allow(dead_code, reason = "the tests of DNS records need more of it")]
+mod bind;
 #[path = "../cli/directory.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod directory;

@@ -1,29 +1,38 @@
 //! The module and the example where they lie in the repository, as users get them.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
+use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
+use crate::bind::Bind;
 use crate::engine::Engine;
 use crate::plane::{NODES, Plane};
 use crate::processes::until;
 use crate::run::Run;
+
+/// The last number of the address of the balancer.
+const FRONT: u8 = 30;
 
 /// A directory of the repository. Nothing is written there.
 struct Published<'a> {
     on: &'a Plane,
     folder: &'a str,
     variables: BTreeMap<&'a str, String>,
+    /// Of the key for a name server.
+    secret: Option<String>,
 }
 
 impl<'a> Published<'a> {
     fn new(on: &'a Plane, folder: &'a str) -> Self {
         let programs = on.path("programs").display().to_string();
         let variables = BTreeMap::from([("artifacts_directory", programs)]);
-        let at = Self { on, folder, variables };
+        let at = Self { on, folder, variables, secret: None };
         at.run("get", &[]).succeeds();
         at.run("validate", &[]).succeeds();
         at
@@ -36,6 +45,7 @@ impl<'a> Published<'a> {
         for (name, value) in &self.variables {
             command.env(format!("TF_VAR_{name}"), value);
         }
+        command.envs(self.secret.iter().map(|it| ("HA_TSIG_SECRET", it)));
         self.on.output(&format!("{verb} in {}", self.folder), command)
     }
 
@@ -52,31 +62,75 @@ impl<'a> Published<'a> {
     }
 }
 
+/// False is said.
+fn has_haproxy() -> bool {
+    let has = Path::new("/usr/sbin/haproxy").exists();
+    if !has {
+        assert!(env::var_os("CI").is_none(), "HAProxy is not installed: run scripts/setup");
+        eprintln!("left out: HAProxy is not installed; `scripts/setup` installs it");
+    }
+    has
+}
+
 #[test]
 fn the_example_runs_on_this_machine() {
-    let Some(on) = Plane::new(Engine::Terraform) else { return };
+    let (Some(on), Some(bind)) = (Plane::new(Engine::Terraform), Bind::start()) else { return };
+    if !has_haproxy() {
+        return;
+    }
     let mut example = Published::new(&on, "examples/local");
     let hosts = on.path("hosts").display().to_string();
     example.variables.insert("directory", hosts);
     let three = ["a", "b", "c"].map(|it| (it, on.address(it)));
     example.variables.insert("hosts", json!(BTreeMap::from(three)).to_string());
-    example.settle().says("start the first API servers on a, b, c").says(&on.address("c"));
+    let front = on.number(FRONT).to_string();
+    example.variables.insert("load_balancer_address", front.clone());
+    let applied = example.settle();
+    applied.says("start the first API servers on a, b, c").says("start HAProxy on front");
+
+    // A name for it, which becomes one in the certificates; and one of the servers behind it dies.
+    example.variables.insert("dns_zone", "example.test".to_owned());
+    example.variables.insert("dns_server", bind.server.to_string());
+    example.secret = Some(bind.secret.clone());
+    example.settle().says("1 added");
+    assert_eq!(bind.shows("api", "A"), format!("30: {front}"));
+    let through = |name: &str| {
+        let output = Command::new(on.path("programs/kubectl"))
+            .arg(format!("--kubeconfig={}", on.path("hosts/kubeconfig").display()))
+            .arg(format!("--server=https://{front}:6443"))
+            .args([&format!("--tls-server-name={name}"), "get", "--raw", "/readyz"])
+            .output()
+            .unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    assert_eq!(through("api.example.test"), "ok");
+    for pid in on.processes("b", "kube-apiserver") {
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+    // One may meet it while it goes.
+    let answers: Vec<_> = (0..5).map(|_| through("api.example.test")).collect();
+    assert!(4 <= answers.iter().filter(|it| *it == "ok").count(), "{answers:?}");
 
     example.variables.insert("etcd_quota_backend_bytes", "1073741824".to_owned());
     example.settle().says("restart etcd on");
 
-    example.run_on_state("destroy", &["-auto-approve"]).succeeds().says("3 destroyed");
-    for node in NODES {
+    example.run_on_state("destroy", &["-auto-approve"]).succeeds().says("5 destroyed");
+    assert_eq!(bind.shows("api", "A"), "-");
+    for node in NODES.into_iter().chain(["front"]) {
         // The agent of a local host goes with the provider, which the engine does not wait for.
         until("the last process", || on.processes(node, "").is_empty().then_some(()));
         assert!(!on.root(node).join("var/lib/etcd/local").exists(), "{node}");
         assert!(!on.root(node).join("etc/kubernetes-local").exists(), "{node}");
+        assert!(!on.root(node).join("etc/balancer-local").exists(), "{node}");
     }
 }
 
 #[test]
 fn the_module_passes_its_own_tests() {
     let Some(on) = Plane::new(Engine::Tofu) else { return };
+    if !has_haproxy() {
+        return;
+    }
     let mut module = Published::new(&on, "modules/control-plane");
     let hosts = on.path("hosts");
     fs::create_dir(&hosts).unwrap();

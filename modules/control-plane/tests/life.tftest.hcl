@@ -37,10 +37,12 @@ run "one_host" {
   }
 }
 
-run "three_members_and_two_nodes" {
+run "three_members_and_two_nodes_behind_a_balancer" {
   variables {
     hosts               = run.setup.hosts
+    etcd_members        = ["a", "b", "c"]
     control_plane_nodes = ["a", "b"]
+    load_balancer_nodes = ["front"]
   }
 
   assert {
@@ -52,6 +54,11 @@ run "three_members_and_two_nodes" {
     condition     = keys(output.api_servers) == tolist(["a", "b"])
     error_message = "There are other API servers than those of the nodes."
   }
+
+  assert {
+    condition     = output.addresses == tolist([var.hosts["front"].address])
+    error_message = "The balancer is not where its node is."
+  }
 }
 
 run "nothing_is_left_to_do" {
@@ -59,7 +66,9 @@ run "nothing_is_left_to_do" {
 
   variables {
     hosts               = run.setup.hosts
+    etcd_members        = ["a", "b", "c"]
     control_plane_nodes = ["a", "b"]
+    load_balancer_nodes = ["front"]
   }
 
   # In a plan that changed the cluster they would not be known.
@@ -71,5 +80,10 @@ run "nothing_is_left_to_do" {
   assert {
     condition     = output.control_plane.id != "" && startswith(output.ca_certificate, "-----BEGIN CERTIFICATE-----")
     error_message = "A plan without a change changes the control plane."
+  }
+
+  assert {
+    condition     = output.load_balancer.id != ""
+    error_message = "A plan without a change changes the balancer."
   }
 }

@@ -1,4 +1,8 @@
-# What a plan tells before anything is contacted: the hosts are not there.
+# What a plan tells before anything is contacted: neither the hosts nor a name server are there.
+
+provider "ha" {
+  dns = { rfc2136 = { servers = ["127.0.0.1:1"], timeout = "100ms", retries = 0 } }
+}
 
 variables {
   name               = "test"
@@ -76,6 +80,139 @@ run "what_is_left_out_is_as_the_provider_has_it" {
     condition     = ha_control_plane.this.service_cidrs == tolist(["10.96.0.0/12"]) && ha_control_plane.this.port == 6443
     error_message = "A value of the control plane that was left out is another than the default."
   }
+}
+
+run "a_balancer_leads_to_the_api_servers" {
+  command = plan
+
+  variables {
+    etcd_members        = ["a"]
+    control_plane_nodes = ["a", "b"]
+    load_balancer_nodes = ["c"]
+  }
+
+  assert {
+    condition     = ha_load_balancer.this[0].backends == tomap({ a = "127.20.0.21:6443", b = "127.20.0.22:6443" })
+    error_message = "There are other backends than the API servers."
+  }
+
+  assert {
+    condition     = ha_load_balancer.this[0].port == 6443 && output.addresses == tolist(["127.20.0.23"])
+    error_message = "The balancer is not where its node is, at the port of the endpoint."
+  }
+
+  assert {
+    condition     = output.dns_name == null
+    error_message = "A name is made without a zone."
+  }
+}
+
+run "there_is_no_balancer_without_nodes" {
+  command = plan
+
+  assert {
+    condition     = output.load_balancer == null && output.addresses == null
+    error_message = "There is a balancer that nobody asked for."
+  }
+}
+
+run "the_name_leads_to_the_balancer" {
+  command = plan
+
+  variables {
+    etcd_members        = ["a"]
+    control_plane_nodes = ["a"]
+    load_balancer_nodes = ["b", "c"]
+    dns_zone            = "Example.test."
+  }
+
+  assert {
+    condition     = output.dns_name == "api.example.test" && ha_dns_record.this[0].name == "api"
+    error_message = "The name is another than that in the endpoint."
+  }
+
+  assert {
+    condition     = ha_dns_record.this[0].records == toset(["127.20.0.22", "127.20.0.23"])
+    error_message = "The name leads elsewhere than to the balancer."
+  }
+
+  assert {
+    condition     = ha_dns_record.this[0].type == "A" && ha_dns_record.this[0].ttl == 30
+    error_message = "The record is of another type, or has another time to live."
+  }
+}
+
+run "the_name_may_lead_to_a_balancer_of_others" {
+  command = plan
+
+  variables {
+    endpoint      = "example.test:443"
+    dns_zone      = "example.test"
+    dns_addresses = ["2001:db8::1"]
+    dns_ttl       = 60
+  }
+
+  assert {
+    condition     = ha_dns_record.this[0].name == "@" && ha_dns_record.this[0].type == "AAAA"
+    error_message = "The record is not that of the zone itself, or of another type."
+  }
+
+  assert {
+    condition     = ha_dns_record.this[0].records == toset(["2001:db8::1"]) && ha_dns_record.this[0].ttl == 60
+    error_message = "The record is another than the wanted one."
+  }
+}
+
+run "the_name_is_in_the_zone" {
+  command = plan
+
+  variables {
+    load_balancer_nodes = ["c"]
+    dns_zone            = "ample.test"
+  }
+
+  expect_failures = [var.dns_zone]
+}
+
+run "a_name_leads_somewhere" {
+  command = plan
+
+  variables {
+    dns_zone = "example.test"
+  }
+
+  expect_failures = [var.dns_addresses]
+}
+
+run "addresses_have_a_name" {
+  command = plan
+
+  variables {
+    dns_addresses = ["10.0.0.9"]
+  }
+
+  expect_failures = [var.dns_addresses]
+}
+
+run "a_virtual_ip_moves_between_nodes" {
+  command = plan
+
+  variables {
+    load_balancer_nodes = ["c"]
+    virtual_ip          = { address = "10.0.0.100/24", router_id = 71 }
+  }
+
+  expect_failures = [var.virtual_ip]
+}
+
+run "nodes_of_the_balancer_are_hosts" {
+  command = plan
+
+  variables {
+    load_balancer_nodes = ["x"]
+  }
+
+  expect_failures = [var.load_balancer_nodes]
 }
 
 run "a_name_is_short_and_plain" {

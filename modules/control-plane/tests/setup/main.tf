@@ -47,7 +47,7 @@ output "artifacts_directory" {
 
 output "hosts" {
   value = {
-    for index, name in ["a", "b", "c"] : name => {
+    for index, name in ["a", "b", "c", "front"] : name => {
       address   = "${var.network}.${11 + index}"
       transport = "local"
       root      = "${terraform_data.directory.output}/${name}"
