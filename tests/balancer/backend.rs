@@ -1,17 +1,57 @@
 //! What stands behind a balancer: servers with TLS that say who they are, and clients that stay.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 
 /// Everything here takes milliseconds on a machine with nothing else to do.
 const LONG: Duration = Duration::from_secs(20);
+
+/// Whom a client believes, who it is, and what it asks for.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    config: Arc<ClientConfig>,
+    path: &'static str,
+    /// A connection that its server has ended before a request is replaced by a new one, as clients of Kubernetes do.
+    pub(crate) reconnects: bool,
+}
+
+impl Caller {
+    /// A user of servers of others, by what is in PEM.
+    pub(crate) fn user(
+        authority: &[u8],
+        certificate: &[u8],
+        key: &[u8],
+        path: &'static str,
+    ) -> Self {
+        let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key).unwrap();
+        let believing = believing(CertificateDer::from_pem_slice(authority).unwrap());
+        let config = believing.with_client_auth_cert(vec![certificate], key).unwrap();
+        Self { config: Arc::new(config), path, reconnects: true }
+    }
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn believing(
+    authority: CertificateDer<'static>,
+) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority).unwrap();
+    let config = ClientConfig::builder_with_provider(provider());
+    config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots)
+}
 
 /// One certificate for all, which vouches for itself.
 #[derive(Clone)]
@@ -19,8 +59,16 @@ pub(crate) struct Trust {
     pub(crate) pem: String,
     /// Of the same, in PEM, for servers of others.
     pub(crate) key: String,
-    client: Arc<ClientConfig>,
+    caller: Caller,
     server: Arc<ServerConfig>,
+}
+
+impl Deref for Trust {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
 }
 
 impl Trust {
@@ -29,24 +77,17 @@ impl Trust {
         let params = CertificateParams::new(["kubernetes".to_owned()]).unwrap();
         let certificate = params.self_signed(&key).unwrap();
         let der: CertificateDer<'static> = certificate.der().clone();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut roots = RootCertStore::empty();
-        roots.add(der.clone()).unwrap();
-        let client = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = believing(der.clone()).with_no_client_auth();
+        let caller = Caller { config: Arc::new(config), path: "/who", reconnects: false };
         let key_pem = key.serialize_pem();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let server = ServerConfig::builder_with_provider(provider)
+        let server = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![der], key)
             .unwrap();
-        let (client, server) = (Arc::new(client), Arc::new(server));
-        Self { pem: certificate.pem(), key: key_pem, client, server }
+        Self { pem: certificate.pem(), key: key_pem, caller, server: Arc::new(server) }
     }
 }
 
@@ -107,38 +148,56 @@ fn head(stream: &mut impl std::io::Read) -> Option<String> {
 }
 
 /// A connection that stays.
-pub(crate) struct Client(rustls::StreamOwned<ClientConnection, TcpStream>);
+pub(crate) struct Client {
+    stream: rustls::StreamOwned<ClientConnection, TcpStream>,
+    path: &'static str,
+}
 
 impl Client {
-    pub(crate) fn connect(to: SocketAddr, trust: &Trust) -> Option<Self> {
-        Self::connect_within(LONG, to, trust)
+    pub(crate) fn connect(to: SocketAddr, caller: &Caller) -> Option<Self> {
+        Self::connect_within(LONG, to, caller)
     }
 
     /// Nothing that it waits for may take longer.
-    pub(crate) fn connect_within(limit: Duration, to: SocketAddr, trust: &Trust) -> Option<Self> {
+    pub(crate) fn connect_within(limit: Duration, to: SocketAddr, caller: &Caller) -> Option<Self> {
         let stream = TcpStream::connect_timeout(&to, limit).ok()?;
         stream.set_read_timeout(Some(limit)).unwrap();
         stream.set_nodelay(true).unwrap();
         let name = ServerName::try_from("kubernetes").unwrap();
-        let connection = ClientConnection::new(Arc::clone(&trust.client), name).unwrap();
-        Some(Self(rustls::StreamOwned::new(connection, stream)))
+        let connection = ClientConnection::new(Arc::clone(&caller.config), name).unwrap();
+        let stream = rustls::StreamOwned::new(connection, stream);
+        Some(Self { stream, path: caller.path })
     }
 
-    /// Who answers. None: the connection is gone.
+    /// Who answers, or what. None: the connection is gone, or the answer is a refusal, which is told.
     pub(crate) fn ask(&mut self) -> Option<String> {
-        self.0.write_all(b"GET /who HTTP/1.1\r\nHost: kubernetes\r\n\r\n").ok()?;
-        let head = head(&mut self.0)?.to_ascii_lowercase();
+        let question = format!("GET {} HTTP/1.1\r\nHost: kubernetes\r\n\r\n", self.path);
+        self.stream.write_all(question.as_bytes()).ok()?;
+        let head = head(&mut self.stream)?.to_ascii_lowercase();
+        if !head.starts_with("http/1.1 200 ") {
+            eprintln!("refused: {head}");
+            return None;
+        }
         let (_, length) = head.split_once("content-length: ")?;
         let length: usize = length.lines().next()?.parse().ok()?;
         let mut text = vec![0; length];
-        self.0.read_exact(&mut text).ok()?;
+        self.stream.read_exact(&mut text).ok()?;
         String::from_utf8(text).ok()
+    }
+
+    /// Whether it was ended from the other side, as far as is known here. A server says nothing else unasked.
+    pub(crate) fn is_over(&self) -> bool {
+        let stream = &self.stream.sock;
+        stream.set_nonblocking(true).unwrap();
+        let seen = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).unwrap();
+        !seen.is_err_and(|it| it.kind() == ErrorKind::WouldBlock)
     }
 }
 
 /// Who answers there.
-pub(crate) fn ask(to: SocketAddr, trust: &Trust) -> Option<String> {
-    Client::connect(to, trust)?.ask()
+pub(crate) fn ask(to: SocketAddr, caller: &Caller) -> Option<String> {
+    Client::connect(to, caller)?.ask()
 }
 
 /// Asks anew until it is so.

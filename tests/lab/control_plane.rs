@@ -10,26 +10,30 @@ use crate::engine::Engine;
 use crate::etcd::cluster::{Cluster, VERSION as ETCD};
 use crate::processes::until_within;
 
-const VERSION: &str = "1.34.4";
+pub(crate) const VERSION: &str = "1.34.4";
 const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
 /// Three hosts come up at once on two cores.
 const LIMIT: Duration = Duration::from_mins(2);
 
-struct Plane {
-    on: Cluster,
+pub(crate) struct Plane {
+    pub(crate) on: Cluster,
 }
 
 impl Plane {
     fn new(engine: Engine, hosts: usize) -> Option<Self> {
-        let on = Cluster::new(engine, hosts)?;
+        Some(Self::on(Cluster::new(engine, hosts)?))
+    }
+
+    /// With the programs of Kubernetes beside those of etcd.
+    pub(crate) fn on(on: Cluster) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lab-binaries");
         let home = crate::program::run(script, &["kubernetes", VERSION]).unwrap();
         for entry in fs::read_dir(PathBuf::from(home.trim())).unwrap() {
             let entry = entry.unwrap();
             symlink(entry.path(), on.artifacts().join(entry.file_name())).unwrap();
         }
-        Some(Self { on })
+        Self { on }
     }
 
     /// One member of etcd on the first host, and nodes by key and host; `more` are arguments of the control plane.
@@ -49,7 +53,7 @@ impl Plane {
         ));
     }
 
-    fn shown(&self, host: usize, component: &str, property: &str) -> String {
+    pub(crate) fn shown(&self, host: usize, component: &str, property: &str) -> String {
         let command = format!("systemctl show -p {property} --value {component}-prod");
         self.on.lab.ssh(host, &command).trim().to_owned()
     }
@@ -70,7 +74,7 @@ impl Plane {
     }
 
     #[track_caller]
-    fn until_ready(&self, host: usize) {
+    pub(crate) fn until_ready(&self, host: usize) {
         let is_ready = || (self.status(host, "/readyz") == "200").then_some(());
         until_within(LIMIT, &format!("h{host} is ready"), is_ready);
     }

@@ -123,6 +123,22 @@ impl Lab {
         &self.hosts[host].address
     }
 
+    /// An address that may move: outside what hosts have themselves.
+    pub(crate) fn virtual_ip(&self) -> String {
+        let (network, _) = self.address(0).rsplit_once('.').unwrap();
+        format!("{network}.200")
+    }
+
+    /// Which of these hosts have an address. A host that is off has none.
+    pub(crate) fn holders(&self, address: &str, hosts: &[usize]) -> Vec<usize> {
+        let command = format!("ip -brief address show | grep -c -F ' {address}/' || true");
+        let has = |host: &&usize| {
+            let output = self.ssh_as("root", **host, &command);
+            String::from_utf8_lossy(&output.stdout).trim() == "1"
+        };
+        hosts.iter().filter(has).copied().collect()
+    }
+
     /// Runs a command on a host as a user, by the SSH client of this machine. Status 255 means that SSH failed.
     pub(crate) fn ssh_as(&self, user: &str, host: usize, command: &str) -> Output {
         self.ssh_command(user, host, command).output().unwrap()

@@ -52,6 +52,7 @@ mod workspace;
 mod balancer;
 mod control_plane;
 mod etcd;
+mod front_door;
 mod hosts;
 mod remote;
 mod secrets;

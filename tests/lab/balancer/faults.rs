@@ -11,10 +11,10 @@ use crate::processes::until;
 const BOTH: [usize; 2] = [0, 1];
 
 /// A check finds a frozen server after 1.2 s; the rest is for a machine that two labs share.
-const FOUND: Duration = Duration::from_millis(2500);
+pub(crate) const FOUND: Duration = Duration::from_millis(2500);
 
 /// Another node takes over after 1 s.
-const TAKEN_OVER: Duration = Duration::from_secs(4);
+pub(crate) const TAKEN_OVER: Duration = Duration::from_secs(4);
 
 /// On a machine with the first version of control groups, systemd is not told that all processes of a service have ended,
 /// and waits as long as they may take, twice. With the second one it is told at once.
@@ -49,7 +49,7 @@ fn a_balancer_outlives_what_happens_to_it() {
 }
 
 /// What clients see of it.
-fn during(load: &Load, what: &str, deed: impl FnOnce()) -> Lap {
+pub(crate) fn during(load: &Load, what: &str, deed: impl FnOnce()) -> Lap {
     let began = load.begin();
     deed();
     load.runs_on();

@@ -64,10 +64,8 @@ impl Front {
         Self { at, lab, trust, servers }
     }
 
-    /// The virtual IP: outside what hosts have themselves.
     pub(crate) fn virtual_ip(&self) -> String {
-        let (network, _) = self.lab.address(0).rsplit_once('.').unwrap();
-        format!("{network}.200")
+        self.lab.virtual_ip()
     }
 
     /// Where clients connect.
@@ -110,12 +108,7 @@ impl Front {
 
     /// Which of these hosts have the address. A host that is off has none.
     pub(crate) fn holders(&self, hosts: &[usize]) -> Vec<usize> {
-        let command = format!("ip -brief address show | grep -c -F {}/ || true", self.virtual_ip());
-        let has = |host: &&usize| {
-            let output = self.lab.ssh_as("root", **host, &command);
-            String::from_utf8_lossy(&output.stdout).trim() == "1"
-        };
-        hosts.iter().filter(has).copied().collect()
+        self.lab.holders(&self.virtual_ip(), hosts)
     }
 
     /// The server that answers behind the address.

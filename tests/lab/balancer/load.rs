@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::backend::{Client, Trust};
+use crate::backend::{Caller, Client};
 
 /// Whoever waits longer has found the fault by itself: no check did.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,11 +57,11 @@ impl Lap {
 pub(crate) struct Beginning(Instant);
 
 impl Load {
-    pub(crate) fn start(to: SocketAddr, trust: &Trust) -> Self {
+    pub(crate) fn start(to: SocketAddr, caller: &Caller) -> Self {
         let shared = Arc::new(Mutex::new(Shared::default()));
         let worker = |number: usize| {
-            let (shared, trust) = (Arc::clone(&shared), trust.clone());
-            thread::spawn(move || work(to, &trust, number < STAYING, &shared))
+            let (shared, caller) = (Arc::clone(&shared), caller.clone());
+            thread::spawn(move || work(to, &caller, number < STAYING, &shared))
         };
         let workers = (0..=STAYING).map(worker).collect();
         Self { shared, workers }
@@ -109,11 +109,12 @@ impl Drop for Load {
     }
 }
 
-fn work(to: SocketAddr, trust: &Trust, stays: bool, shared: &Mutex<Shared>) {
+fn work(to: SocketAddr, caller: &Caller, stays: bool, shared: &Mutex<Shared>) {
     let mut kept: Option<Client> = None;
     loop {
         let began = Instant::now();
-        let mut client = kept.take().or_else(|| Client::connect_within(PATIENCE, to, trust));
+        kept = kept.filter(|it| !(caller.reconnects && it.is_over()));
+        let mut client = kept.take().or_else(|| Client::connect_within(PATIENCE, to, caller));
         let answer = client.as_mut().and_then(Client::ask);
         let now = Instant::now();
         {
@@ -140,9 +141,9 @@ fn work(to: SocketAddr, trust: &Trust, stays: bool, shared: &Mutex<Shared>) {
 pub(crate) struct Silent(Vec<Client>);
 
 impl Silent {
-    pub(crate) fn open(to: SocketAddr, trust: &Trust, count: usize) -> Self {
+    pub(crate) fn open(to: SocketAddr, caller: &Caller, count: usize) -> Self {
         let open = |_| {
-            let mut client = Client::connect(to, trust).unwrap();
+            let mut client = Client::connect(to, caller).unwrap();
             assert!(client.ask().is_some());
             client
         };
