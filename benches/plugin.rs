@@ -2,30 +2,23 @@
 //! `benches/peer`), the same engine, in turns. Writes its table into docs/benchmarks.md.
 //!
 //! `cargo bench --bench plugin` builds both providers. `TERRAFORM` names the engine (`terraform`).
-//!
-//! An engine starts and ends providers by itself, and keeps to itself what they used. So this program
-//! stands in their place: as a launcher it starts the real one and notes what the kernel says of it.
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a program of its own")]
 
+mod launcher;
 mod report;
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write as _};
+use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use nix::sys::resource::{UsageWho, getrusage};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
 
-use self::report::{Result, done, median, megabytes, memory, outcome, report, verdict};
-
-/// For the launcher: the provider to start, and the file for what it used.
-const PROVIDER: &str = "BENCH_PROVIDER";
-const RECORD: &str = "BENCH_RECORD";
+use self::launcher::launched;
+use self::report::{Result, done, median, memory, outcome, report, verdict};
 
 const COOKIE: &str = "TF_PLUGIN_MAGIC_COOKIE";
 const COOKIE_VALUE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
@@ -35,32 +28,7 @@ const ROUNDS: usize = 3;
 const ITEMS: usize = 1000;
 
 fn main() -> ExitCode {
-    let measured = match (env::var_os(PROVIDER), env::var_os(RECORD)) {
-        (Some(provider), Some(record)) => return launch(&provider, Path::new(&record)),
-        _ => compare(),
-    };
-    outcome(measured)
-}
-
-/// Stands in for a provider: the real one inherits everything, and is waited for.
-fn launch(provider: &OsString, record: &Path) -> ExitCode {
-    let status = Command::new(provider).args(env::args_os().skip(1)).status();
-    match (status, note(record)) {
-        (Ok(status), Ok(())) if status.success() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
-}
-
-/// Adds what the child used: microseconds of the processor, and the most memory it ever had.
-fn note(record: &Path) -> Result<()> {
-    let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let micros: i64 = [used.user_time(), used.system_time()]
-        .iter()
-        .map(|it| it.tv_sec() * 1_000_000 + it.tv_usec())
-        .sum();
-    let mut file = OpenOptions::new().append(true).create(true).open(record)?;
-    // One write, so that lines of several launchers do not mix.
-    Ok(file.write_all(format!("{micros} {}\n", used.max_rss()).as_bytes())?)
+    launched().unwrap_or_else(|| outcome(compare()))
 }
 
 fn compare() -> Result<()> {
@@ -90,7 +58,7 @@ fn compare() -> Result<()> {
     }
 
     let [ours, peer] = &sides;
-    let table = table(&bench.engine_version()?, ours, peer)?;
+    let table = table(&launcher::engine_version()?, ours, peer)?;
     eprintln!("{table}");
     report("plugin", &table)
 }
@@ -132,7 +100,6 @@ struct Bench {
     root: PathBuf,
     target: PathBuf,
     work: PathBuf,
-    engine: OsString,
     certificate: String,
 }
 
@@ -144,12 +111,11 @@ impl Bench {
         let target = root.join(target);
         let work = env::temp_dir().join(format!("bench-{}", std::process::id()));
         fs::create_dir_all(&work)?;
-        let engine = env::var_os("TERRAFORM").unwrap_or_else(|| "terraform".into());
         // Of the kind that go-plugin's client makes for itself.
         let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512)?;
         let certificate =
             CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?.pem();
-        Ok(Self { root, target, work, engine, certificate })
+        Ok(Self { root, target, work, certificate })
     }
 
     fn ours(&self) -> Result<PathBuf> {
@@ -200,21 +166,10 @@ impl Bench {
         Ok((took, memory(&status?, "VmRSS")?))
     }
 
-    /// Puts this program in the provider's place of a mirror, for the engine to find.
+    /// For the engine to find.
     fn install(&self, side: &Side) -> Result<()> {
-        let os = if cfg!(target_os = "macos") { "darwin" } else { env::consts::OS };
-        let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
         let dir = self.dir(side);
-        for host in ["registry.terraform.io", "registry.opentofu.org"] {
-            let place = dir.join(format!("mirror/{host}/terraform-ha/probe/1.0.0/{os}_{arch}"));
-            fs::create_dir_all(&place)?;
-            fs::copy(env::current_exe()?, place.join("terraform-provider-probe_v1.0.0"))?;
-        }
-        let mirror = dir.join("mirror").display().to_string();
-        let config = format!(
-            "provider_installation {{\n  filesystem_mirror {{ path = \"{mirror}\" }}\n}}\n"
-        );
-        fs::write(dir.join("cli.tfrc"), config)?;
+        launcher::install(&dir, "terraform-ha/probe", "1.0.0")?;
         fs::copy(self.root.join("benches/main.tf"), dir.join("main.tf"))?;
         self.engine(side, &["init", "-input=false"]).map(drop)
     }
@@ -238,40 +193,13 @@ impl Bench {
 
     fn engine(&self, side: &Side, args: &[&str]) -> Result<Run> {
         let dir = self.dir(side);
-        let record = dir.join("record");
-        fs::write(&record, "")?;
-        let mut command = Command::new(&self.engine);
-        // Neither the caller's logging nor their habits are part of this.
-        for (name, _) in
-            env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TF_"))
-        {
-            command.env_remove(name);
-        }
-        command
-            .args(args)
-            .current_dir(&dir)
-            .env("TF_CLI_CONFIG_FILE", dir.join("cli.tfrc"))
-            .env("TF_VAR_count_of_items", ITEMS.to_string())
-            .env("CHECKPOINT_DISABLE", "1")
-            .env(PROVIDER, &side.provider)
-            .env(RECORD, &record);
+        let mut command = launcher::engine(&dir, &side.provider)?;
+        command.args(args).env("TF_VAR_count_of_items", ITEMS.to_string());
         let begin = Instant::now();
         done(&mut command)?;
         let wall = begin.elapsed().as_secs_f64();
-
-        let (mut cpu, mut memory) = (0.0, 0.0_f64);
-        for line in fs::read_to_string(&record)?.lines() {
-            let (micros, kibibytes) = line.split_once(' ').ok_or("a torn record")?;
-            cpu += micros.parse::<f64>()? / 1e6;
-            memory = memory.max(megabytes(kibibytes)?);
-        }
+        let (cpu, memory) = launcher::used(&dir)?;
         Ok(Run { wall, cpu, memory })
-    }
-
-    fn engine_version(&self) -> Result<String> {
-        let output =
-            Command::new(&self.engine).arg("version").env("CHECKPOINT_DISABLE", "1").output()?;
-        Ok(String::from_utf8(output.stdout)?.lines().next().unwrap_or("unknown").to_owned())
     }
 
     fn dir(&self, side: &Side) -> PathBuf {
