@@ -7,6 +7,9 @@ mod hosts;
 mod identity;
 pub mod kubernetes;
 pub mod local_file;
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a program knows since when it runs")]
+pub(crate) mod machines;
 mod notes;
 mod own;
 mod ownership;

@@ -6,6 +6,8 @@ mod forecast;
 mod imported;
 mod model;
 #[cfg(test)]
+mod sweep;
+#[cfg(test)]
 mod tests;
 mod wish;
 

@@ -1,5 +1,7 @@
 //! What an engine does around a resource, in few lines: it refreshes, plans, applies, and stores what it is given.
 
+mod story;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use serde_json::Value as Json;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::story::{Cast, Story};
 use crate::host::Hosts;
 use crate::host::fake::FakeHost;
 use crate::resources::provider::Client;
@@ -193,7 +196,7 @@ fn told(diags: &Diagnostics) -> String {
 
 /// As many as may be tried at each run of the tests, evenly spread, or all of them with `SWEEP=all`.
 pub(super) fn some<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
-    let is_full = std::env::var("SWEEP").is_ok_and(|it| it == "all");
+    let is_full = std::env::var("SWEEP").is_ok_and(|it| it == "all" || it == "every");
     let step = if is_full { 1 } else { all.len().div_ceil(most) };
     all.iter().step_by(step.max(1))
 }

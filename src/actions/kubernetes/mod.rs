@@ -6,6 +6,9 @@
 
 mod access;
 mod certify;
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a component knows since when it runs")]
+pub(crate) mod fake;
 mod health;
 mod keys;
 mod leaving;

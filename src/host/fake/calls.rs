@@ -204,7 +204,9 @@ impl Agent for Calls {
     async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
         let request = request.into_inner();
         let line = format!("run {}", request.program().as_str_name().to_lowercase());
-        let ended = RunReply { end: Some(run_reply::End::Status(0)), ..RunReply::default() };
+        // Whatever it is waited for to say, it says.
+        let end = Some(run_reply::End::Status(0));
+        let ended = RunReply { end, stdout: request.until, ..RunReply::default() };
         self.change(request.claim, line, |_| Ok(ended)).await
     }
 

@@ -18,6 +18,7 @@ impl State {
             clock: i64::try_from(clock).unwrap_or(i64::MAX),
             architecture: "x86_64".to_owned(),
             machine_id: self.machine.clone(),
+            hostname: self.machine.clone(),
             boot_id: self.machine.clone(),
             systemd: true,
             open_files: 1 << 20,

@@ -128,15 +128,31 @@ fn certify(
 impl super::FakeHost {
     /// Puts a certificate that has just expired in the place of the one at `path`, for the key beside it.
     pub fn expire(&self, path: &str, authority: &str, subject: &Subject) {
+        self.certify(path, authority, subject, 0);
+    }
+
+    /// Puts a certificate for so many seconds at `path`, for the key beside it, which is made where there is none.
+    pub fn certify(&self, path: &str, authority: &str, subject: &Subject, lifetime: u32) {
         let mut state = self.state();
         let key = path.replace(".crt", ".key");
+        // Where a key is there already, it stays.
+        let _ = make_key(&mut state, &key);
         let csr = make_csr(&state, &key).map(|it| it.csr).unwrap_or_default();
         let authority = authority.to_owned().into();
+        let (server, client) = (true, true);
         let request =
-            SignRequest { authority, csr, server: true, client: true, ..SignRequest::default() };
+            SignRequest { authority, csr, server, client, lifetime, ..SignRequest::default() };
         if let Ok(signed) = sign(&state, subject, &request) {
             put(&mut state, path, &signed.certificate, 0o644);
         }
+    }
+
+    /// Makes an authority behind the back of the provider. Its certificate in PEM.
+    pub fn make_authority(&self, directory: &str, common_name: &str) -> String {
+        let common_name = common_name.to_owned();
+        let request = MakeAuthorityRequest { common_name, days: 3650, ..Default::default() };
+        let made = make_authority(&mut self.state(), directory, &request);
+        made.map(|it| it.certificate).unwrap_or_default()
     }
 }
 

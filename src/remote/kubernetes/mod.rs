@@ -3,6 +3,8 @@
 //! Nothing is repeated here: what a lost answer has done shows when it is looked at again.
 
 mod binding;
+#[cfg(all(test, feature = "provider"))]
+pub(crate) mod fake;
 #[cfg(feature = "provider")]
 mod lease;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tonic::{Code, Status};
 use super::cluster::{Cluster, Present, Seat};
 use super::flags::Flags;
 use crate::actions::etcd::notes::first_ids;
+use crate::actions::machines::Hosts;
 use crate::host::fake::FakeHost;
 use crate::remote::etcd::fake::{Answer, MemberListResponse, Question, ResponseHeader, identity};
 use crate::remote::etcd::{AlarmMember, Member, StatusResponse};
@@ -17,12 +18,9 @@ use crate::remote::etcd::{AlarmMember, Member, StatusResponse};
 /// From this minor on etcd ends at entries that members of 3.5 have written.
 const READS_NO_V2: u16 = 7;
 
-/// Hosts by the addresses by which the provider reaches them.
-pub(super) type Hosts = BTreeMap<String, FakeHost>;
-
 /// Clusters, and what runs.
 #[derive(Clone, Default)]
-pub(super) struct Programs {
+pub(crate) struct Programs {
     /// By their ids.
     pub(super) clusters: BTreeMap<u64, Cluster>,
     /// By the hosts that they are on.
@@ -31,6 +29,8 @@ pub(super) struct Programs {
     pub(super) ends: Vec<String>,
     /// What must never happen.
     pub(super) breaches: Vec<String>,
+    /// Entries that change nothing and were asked for.
+    pub(super) asked: usize,
 }
 
 #[derive(Clone)]
@@ -58,7 +58,7 @@ pub(super) enum Declined {
 
 impl Programs {
     /// All but numbers of processes and times, for comparison.
-    pub(super) fn picture(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         let process = |(at, it): (&String, &Process)| {
             format!("{at} {} {:x} {} {:?}", it.unit, it.member, it.is_reached, it.flags)
         };
@@ -67,7 +67,7 @@ impl Programs {
     }
 
     /// Goes on to where everything is by now.
-    pub(super) fn settle(&mut self, hosts: &Hosts, now: Instant) {
+    pub(super) fn go_on(&mut self, hosts: &Hosts, now: Instant) {
         let mut begun = Vec::new();
         for (at, host) in hosts {
             let found = host.processes().into_iter().find(|it| it.0.starts_with("etcd-"));
@@ -357,6 +357,9 @@ impl Programs {
             Question::Disarm(id, alarm) => {
                 cluster.alarms.remove(&(id, alarm.into()));
                 Ok(())
+            }
+            Question::Count => {
+                return Err(Declined::Said(Status::unimplemented("there are no keys here")));
             }
             Question::Pass => {
                 self.pass(id, &mut cluster, &present);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{HOSTS, Story, wish};
+use super::{HOSTS, Story, story, wish};
 use crate::host::fake::FakeHost;
 use crate::host::messages::Subject;
 
@@ -17,17 +17,17 @@ fn of(version: &str) -> Json {
 }
 
 async fn changes(before: &str, last: &str) {
-    Story::new(&[plain(before)], plain(last)).sweep().await;
+    story(&[plain(before)], plain(last)).sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_first_member_comes_up() {
-    Story::new(&[], plain("a1")).sweep().await;
+    story(&[], plain("a1")).sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn three_members_come_up() {
-    Story::new(&[], plain("a1 b2 c3")).sweep().await;
+    story(&[], plain("a1 b2 c3")).sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,35 +75,35 @@ async fn a_rebuilt_machine_joins_anew() {
     let mut last = plain("a1 b2 c3");
     last["members"]["c"]["host"]["host_key"] = FakeHost::new("new").host_key().into();
     let event = |it: &super::Machines| it.host(HOSTS[2]).rebuild("new");
-    Story { event, ..Story::new(&[plain("a1 b2 c3")], last) }.sweep().await;
+    Story { event, ..story(&[plain("a1 b2 c3")], last) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn arguments_change() {
     let last = wish("a1 b2 c3", json!({"heartbeat_interval": "200ms", "election_timeout": "2s"}));
-    Story::new(&[plain("a1 b2 c3")], last).sweep().await;
+    story(&[plain("a1 b2 c3")], last).sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_patch_is_installed() {
-    Story::new(&[of("3.6.14")], of("3.6.16")).sweep().await;
+    story(&[of("3.6.14")], of("3.6.16")).sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_minor_is_installed() {
-    Story::new(&[of("3.5.33")], of("3.6.16")).sweep().await;
+    story(&[of("3.5.33")], of("3.6.16")).sweep().await;
 }
 
 /// What 3.5 has left in the logs is written down first.
 #[tokio::test(start_paused = true)]
 async fn a_minor_that_reads_no_old_log_is_installed() {
-    Story::new(&[of("3.5.33"), of("3.6.16")], of("3.7.1")).sweep().await;
+    story(&[of("3.5.33"), of("3.6.16")], of("3.7.1")).sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn certificates_get_another_name() {
     let last = wish("a1 b2 c3", json!({"certificates": {"extra_sans": ["etcd.example"]}}));
-    Story::new(&[plain("a1 b2 c3")], last).sweep().await;
+    story(&[plain("a1 b2 c3")], last).sweep().await;
 }
 
 /// Nobody believes any member any more.
@@ -126,49 +126,49 @@ async fn certificates_that_have_expired_are_renewed() {
             }
         }
     };
-    Story { event, ..Story::new(&[plain("a1 b2 c3")], plain("a1 b2 c3")) }.sweep().await;
+    Story { event, ..story(&[plain("a1 b2 c3")], plain("a1 b2 c3")) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_member_that_is_down_is_started() {
     let event = |it: &super::Machines| it.host(HOSTS[0]).crash(UNIT);
-    Story { event, ..Story::new(&[plain("a1 b2 c3")], plain("a1 b2 c3")) }.sweep().await;
+    Story { event, ..story(&[plain("a1 b2 c3")], plain("a1 b2 c3")) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_member_of_a_lost_host_leaves() {
     let event = |it: &super::Machines| it.host(HOSTS[2]).set_silent(true);
-    Story { event, ..Story::new(&[plain("a1 b2 c3")], plain("a1 b2")) }.sweep().await;
+    Story { event, ..story(&[plain("a1 b2 c3")], plain("a1 b2")) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_host_is_replaced() {
     let event = |it: &super::Machines| it.host(HOSTS[0]).set_silent(true);
-    Story { event, ..Story::new(&[plain("a1 b2 c3")], plain("b2 c3 d4")) }.sweep().await;
+    Story { event, ..story(&[plain("a1 b2 c3")], plain("b2 c3 d4")) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cluster_is_destroyed_and_its_data_kept() {
-    Story { last: None, ..Story::new(&[plain("a1 b2 c3")], Json::Null) }.sweep().await;
+    Story { last: None, ..story(&[plain("a1 b2 c3")], Json::Null) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cluster_is_destroyed_with_its_data() {
     let before = wish("a1 b2 c3", json!({"on_destroy": "purge"}));
-    Story { last: None, ..Story::new(&[before], Json::Null) }.sweep().await;
+    Story { last: None, ..story(&[before], Json::Null) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cluster_with_a_lost_host_is_destroyed() {
     let before = wish("a1 b2 c3", json!({"lost_hosts": ["c"]}));
     let event = |it: &super::Machines| it.host(HOSTS[2]).set_silent(true);
-    Story { event, last: None, ..Story::new(&[before], Json::Null) }.sweep().await;
+    Story { event, last: None, ..story(&[before], Json::Null) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cluster_is_imported_and_changed() {
     let last = wish("a1 b2 c3", json!({"heartbeat_interval": "200ms", "election_timeout": "2s"}));
-    Story { is_imported: true, ..Story::new(&[plain("a1 b2 c3")], last) }.sweep().await;
+    Story { is_imported: true, ..story(&[plain("a1 b2 c3")], last) }.sweep().await;
 }
 
 #[tokio::test(start_paused = true)]
