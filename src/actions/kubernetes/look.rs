@@ -96,6 +96,13 @@ impl Look {
             && matches!(pair, Some(Pair { key: Found::Is(_), certificate: Found::Is(_) }))
     }
 
+    /// Whether what lies there is not as rendered, and yet nobody's but ours: an apply has not come to its end.
+    fn is_of_an_apply(&self, component: Component) -> bool {
+        let lies = self.on_disk.get(&component);
+        let is_what_runs = lies.is_some() && lies == self.notes.started(component);
+        is_what_runs || lies.is_some() && self.notes.previous().is_some()
+    }
+
     /// What an apply would mend here, but for certificates.
     pub(super) fn drift(&self, site: &Site, setup: &Setup) -> Vec<String> {
         let name = &site.name;
@@ -108,6 +115,10 @@ impl Look {
             let is_newer = part.on_disk.is_some_and(|it| setup.desired.version < it.version);
             if is_newer {
                 // No apply takes it back.
+            } else if self.edited.contains(&component) && self.is_of_an_apply(component) {
+                found.push(format!(
+                    "{name}: {unit} was given settings that the state does not have"
+                ));
             } else if self.edited.contains(&component) {
                 found.push(format!("{name}: {unit} or a file that it reads was edited"));
             } else if part.unit.is_down() {

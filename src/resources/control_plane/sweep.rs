@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::ControlPlane;
 use crate::actions::kubernetes::fake::{ETCD, Machines, Programs, make_etcd};
-use crate::host::fake::FakeHost;
+use crate::host::fake::{Failure, FakeHost};
 use crate::host::messages::Subject;
 use crate::resources::trial::{self, Cast, Terraform};
 use crate::tfplugin::api::erase_resource;
@@ -249,6 +249,27 @@ async fn a_control_plane_with_a_lost_host_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_control_plane_is_imported_and_changed() {
     Story { is_imported: true, ..change(&json!({"shutdown_delay": "7s"})) }.sweep().await;
+}
+
+/// An apply that stopped on its way, and nobody has edited anything.
+#[tokio::test(start_paused = true)]
+async fn what_an_apply_has_left_is_not_called_an_edit() {
+    let (machines, mut engine) = (Machines::with_etcd(&HOSTS), new_engine());
+    engine.apply(&machines, Some(&plain("a1 b2 c3"))).await.unwrap();
+    let last = wish("a1 b2 c3", &json!({"shutdown_delay": "7s"}));
+    let other = machines.moments().remove(0).resume();
+    engine.clone().apply(&other, Some(&last)).await.unwrap();
+    let is_it = |it: &String| it.starts_with("192.0.2.3: put /etc/systemd/system/kube-apiserver-");
+    let change = other.changes().iter().position(is_it).unwrap();
+    machines.fails_after(change, Failure::Refused("no space left on device".to_owned()));
+    engine.apply(&machines, Some(&last)).await.unwrap_err();
+    assert!(!engine.is_content(&machines, Some(&last)).await);
+    let state = engine.stored.unwrap().state;
+    let drift = state.entries().into_iter().flatten().find(|it| it.0 == "drift");
+    let drift = format!("{drift:?}");
+    // The leader, on the first host, would have come last.
+    assert!(drift.contains("b: kube-apiserver-prod.service was given settings that"), "{drift}");
+    assert!(!drift.contains("was edited"), "{drift}");
 }
 
 #[tokio::test(start_paused = true)]
