@@ -12,7 +12,8 @@ use serde_json::{Map, json};
 use tempfile::TempDir;
 use terraform_provider_ha::actions::etcd::{self, EtcdCluster};
 use terraform_provider_ha::actions::kubernetes::{
-    Access, ControlPlane, KIND, Look, Report, Setup, Site, drift, look_at_all, status,
+    ADMINISTRATORS, Access, ControlPlane, KIND, Look, Report, Setup, Site, drift, issue,
+    look_at_all, status,
 };
 use terraform_provider_ha::actions::programs::{By, Programs};
 use terraform_provider_ha::actions::{Own, former_key};
@@ -28,6 +29,7 @@ use terraform_provider_ha::domain::name::OnDestroy;
 use terraform_provider_ha::engine::{Announced, Backoff, Converged, Fleet, Run, chain, converge};
 use terraform_provider_ha::host::{Hosts, Target, Way};
 use terraform_provider_ha::remote::http::{Proxy, Route};
+use terraform_provider_ha::remote::kubernetes::Credentials;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +37,7 @@ use crate::agents::agents_made_of;
 
 pub(crate) const VERSION: &str = "1.34.4";
 const ETCD: &str = "3.6.16";
-const NAMES: [&str; 5] = ["etcd", "a", "b", "c", "d"];
+const NAMES: [&str; 6] = ["etcd", "a", "b", "c", "d", "front"];
 const ID: &str = "6f1d2a34-0000-4000-8000-000000000001";
 
 /// All that runs there ends when this is dropped.
@@ -47,11 +49,12 @@ pub(crate) struct Local {
     etcd: etcd::Access,
     /// What is wished, to be edited.
     pub(crate) wish: Wish,
+    pub(crate) extra_sans: Vec<String>,
     prior: Vec<String>,
     is_known: bool,
 }
 
-fn binaries(name: &str, version: &str) -> Option<PathBuf> {
+pub(crate) fn binaries(name: &str, version: &str) -> Option<PathBuf> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lab-binaries");
     let output = Command::new(script)
         .args([name, version])
@@ -86,6 +89,7 @@ impl Local {
             etcd_programs,
             etcd: nowhere,
             wish: wish(),
+            extra_sans: Vec::new(),
             prior: Vec::new(),
             is_known: false,
         };
@@ -192,14 +196,17 @@ impl Local {
 
     fn setup(&self) -> Setup {
         let desired = Desired::new(self.wish.clone()).unwrap();
-        let applied = Map::from_iter([("wish".to_owned(), json!(format!("{:?}", self.wish)))]);
+        let applied = Map::from_iter([(
+            "wish".to_owned(),
+            json!(format!("{:?} {:?}", self.wish, self.extra_sans)),
+        )]);
         Setup {
             called: "control-plane-prod".parse().unwrap(),
             own: Own::new(KIND, "prod", ID, !self.is_known, applied),
             certificates: CertificateWish {
                 validity: time::Duration::days(365),
                 ca_validity: time::Duration::days(3650),
-                extra_sans: Vec::new(),
+                extra_sans: self.extra_sans.clone(),
             },
             is_known: self.is_known,
             last: BTreeMap::new(),
@@ -290,6 +297,15 @@ impl Local {
             authority: looks.values().find_map(Look::authority).unwrap(),
             nodes: setup.desired.nodes.iter().map(socket).collect(),
         }
+    }
+
+    /// Of an administrator.
+    pub(crate) async fn credentials(&self) -> Credentials {
+        let (_, targets) = self.sites(&self.setup());
+        let (fleet, access) = (self.fleet(targets), self.access().await);
+        let user = ("a test", ADMINISTRATORS);
+        let issued = issue(&fleet, &access, user, Duration::from_mins(10)).await.unwrap();
+        Credentials::new(&access.authority, &issued.certificate, &issued.key).unwrap()
     }
 
     pub(crate) async fn status(&self) -> Report {

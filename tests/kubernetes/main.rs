@@ -13,7 +13,9 @@
 
 #[path = "../support/agents.rs"]
 mod agents;
+mod load;
 mod local;
 
 mod failures;
 mod lifecycle;
+mod rolling;
