@@ -18,9 +18,12 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(3);
 /// Where an apply tells of its steps.
 const LOG: &str = "amid.log";
 
+/// A step that leaves nothing behind: whoever is killed after it begins with it again, however often.
+const LISTENS: &str = "whether others have the virtual IP";
+
 /// Which runs lose their provider, and what none of them exceeds.
 pub(crate) struct Kills {
-    /// For each run, whether its provider is killed after its first step.
+    /// For each run, whether its provider is killed after its first step that leaves something behind.
     pub(crate) chosen: fn(usize) -> bool,
     /// No run takes longer.
     pub(crate) limit: Duration,
@@ -78,7 +81,8 @@ fn has_told(at: &Workspace, running: &Running, words: &str, limit: Duration) -> 
     let (log, engine) = (at.path(LOG), running.pid());
     until_within(limit, &format!("a step to {words:?}"), || {
         let log = fs::read_to_string(&log).unwrap_or_default();
-        let is_told = log.lines().any(|it| it.contains("step=") && it.contains(words));
+        let is_step = |it: &str| it.contains("step=") && !it.contains(LISTENS);
+        let is_told = log.lines().any(|it| is_step(it) && it.contains(words));
         if is_told { Some(true) } else { is_gone(engine).then_some(false) }
     })
 }
