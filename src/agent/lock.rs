@@ -17,6 +17,7 @@ use super::files::owner::Owner;
 use super::files::put::{Wanted, put};
 use super::place::Root;
 use super::{line, name, state};
+use crate::proto::agent::lock_reply::Outcome as Told;
 use crate::proto::agent::{Claim, Holder};
 
 const FOLDER: &str = "locks";
@@ -43,6 +44,18 @@ pub(super) enum Outcome {
     Taken(Holder),
     /// The last generation, which is later than the one asked for.
     Outdated(u64),
+}
+
+impl From<Outcome> for Told {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Held(held) => {
+                Self::Held(Claim { lock: held.name.clone(), generation: held.generation })
+            }
+            Outcome::Taken(holder) => Self::Taken(holder),
+            Outcome::Outdated(last) => Self::Outdated(last),
+        }
+    }
 }
 
 /// Who asks, and when.

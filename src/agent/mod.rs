@@ -8,6 +8,7 @@
 //! have in common; the rest does the work, one module for each kind.
 
 mod artifacts;
+mod backup;
 mod change;
 mod clock;
 mod dial;
@@ -25,6 +26,7 @@ mod machine;
 mod mutex;
 mod name;
 mod options;
+mod own;
 mod packages;
 mod pki;
 mod place;

@@ -15,6 +15,7 @@ usage: ha-agent serve --nonce TEXT [--root DIRECTORY] [--silence MILLISECONDS]
        ha-agent supervise --unit NAME [--root DIRECTORY]
        ha-agent launch PARENT OPEN-FILES PROGRAM [ARGUMENT…]
        ha-agent probe --socket PATH [--limit MILLISECONDS]
+       ha-agent backup --settings PATH [--root DIRECTORY]
        ha-agent --version
 
 The provider starts it; there is nothing in it for people.
@@ -27,6 +28,7 @@ pub(super) enum Wish {
     Supervise(Supervised),
     Launch(Launch),
     Probe(Probe),
+    Backup(Resident),
     Version,
 }
 
@@ -58,6 +60,14 @@ pub(super) struct Probe {
     pub(super) limit: Duration,
 }
 
+/// What to back up.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Resident {
+    pub(super) root: Option<PathBuf>,
+    /// As the system calls it, with any root in front.
+    pub(super) settings: PathBuf,
+}
+
 /// How to serve.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Options {
@@ -76,6 +86,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Option<Wis
         "serve" => {}
         "supervise" => return supervised(arguments).map(Wish::Supervise),
         "probe" => return probed(arguments).map(Wish::Probe),
+        "backup" => return resident(arguments).map(Wish::Backup),
         "launch" => {
             let mut number = || arguments.next()?.into_string().ok();
             let (parent, open_files) = (number()?.parse().ok()?, number()?.parse().ok()?);
@@ -110,6 +121,19 @@ fn supervised(mut arguments: impl Iterator<Item = OsString>) -> Option<Supervise
         }
     }
     is_root(root.as_ref()).then_some(Supervised { root, unit: unit? })
+}
+
+fn resident(mut arguments: impl Iterator<Item = OsString>) -> Option<Resident> {
+    let (mut root, mut settings) = (None, None);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next()?;
+        match name.to_str()? {
+            "--root" => root = Some(PathBuf::from(value)),
+            "--settings" => settings = Some(PathBuf::from(value)),
+            _ => return None,
+        }
+    }
+    is_root(root.as_ref()).then_some(Resident { root, settings: settings? })
 }
 
 fn probed(mut arguments: impl Iterator<Item = OsString>) -> Option<Probe> {
@@ -161,6 +185,8 @@ mod tests {
             arguments: vec!["--root".into(), "--".into()],
         };
         assert_eq!(given("launch 7 0 /bin/x --root --"), Some(Wish::Launch(wish)));
+        let wish = Resident { root: Some("/r".into()), settings: "/r/etc/x.json".into() };
+        assert_eq!(given("backup --settings /r/etc/x.json --root /r"), Some(Wish::Backup(wish)));
         let probe = |limit| Some(Wish::Probe(Probe { socket: "/run/x".into(), limit }));
         assert_eq!(given("probe --socket /run/x"), probe(PROBE_LIMIT));
         assert_eq!(given("probe --limit 5 --socket /run/x"), probe(Duration::from_millis(5)));
@@ -184,7 +210,8 @@ mod tests {
             "launch",
             "launch 7 0",
             "launch 7 x /bin/x",
-            "backup",
+            "backup --root /r",
+            "backup --settings",
             "probe",
             "probe --socket",
             "probe --limit 5",

@@ -12,14 +12,13 @@ use tonic::{Request, Response, Status, Streaming};
 use super::change::{Deed, Host};
 use super::fault::Fault;
 use super::files::calls as files;
-use super::lock::{Asker, Outcome};
+use super::lock::Asker;
 use super::place::{HostPath, Root};
 use super::{
-    artifacts, clock, dial, facts, forward, journal, kubernetes, listen, machine, packages, pki,
-    record, run, services, snapshot, users,
+    artifacts, backup, clock, dial, facts, forward, journal, kubernetes, listen, machine, own,
+    packages, pki, record, run, services, snapshot, users,
 };
 use crate::proto::agent::agent_server::Agent;
-use crate::proto::agent::lock_reply::Outcome as Told;
 use crate::proto::agent::service_request::Action;
 #[allow(clippy::wildcard_imports, reason = "every call has a request and a reply")]
 use crate::proto::agent::*;
@@ -98,14 +97,7 @@ impl Agent for Rpc {
             it.locks.take(&it.root, &claim, &asker)
         };
         let taken = self.host.blocking(take).await?;
-        let outcome = match taken {
-            Outcome::Held(held) => {
-                Told::Held(Claim { lock: held.name.clone(), generation: held.generation })
-            }
-            Outcome::Taken(holder) => Told::Taken(holder),
-            Outcome::Outdated(last) => Told::Outdated(last),
-        };
-        answer(LockReply { outcome: Some(outcome) })
+        answer(LockReply { outcome: Some(taken.into()) })
     }
 
     async fn unlock(
@@ -305,6 +297,28 @@ impl Agent for Rpc {
         request: Request<SaveSnapshotRequest>,
     ) -> Result<Response<SaveSnapshotReply>, Status> {
         answer(snapshot::save(&self.host, request.into_inner()).await?)
+    }
+
+    async fn place_agent(
+        &self,
+        request: Request<PlaceAgentRequest>,
+    ) -> Result<Response<PlaceAgentReply>, Status> {
+        answer(own::place_agent(&self.host, request.into_inner()).await?)
+    }
+
+    async fn back_up(
+        &self,
+        request: Request<BackUpRequest>,
+    ) -> Result<Response<BackUpReply>, Status> {
+        answer(backup::back_up(&self.host, request.into_inner()).await?)
+    }
+
+    async fn list_backups(
+        &self,
+        request: Request<ListBackupsRequest>,
+    ) -> Result<Response<ListBackupsReply>, Status> {
+        let request = request.into_inner();
+        answer(self.host.blocking(move |it| backup::list(&it.root, &request)).await?)
     }
 
     async fn bind_administrators(

@@ -18,7 +18,7 @@ use super::lock::Locks;
 use super::options::{self, Options, USAGE, Wish};
 use super::place::Root;
 use super::rpc::{FORMAT, MESSAGE_LIMIT, Rpc};
-use super::{probe, stdio, supervise};
+use super::{backup, probe, stdio, supervise};
 use crate::proto::agent::agent_server::AgentServer;
 
 /// A partition frees the locks within twice this. sshd by itself would keep the connection for hours.
@@ -34,6 +34,7 @@ pub fn run() -> ExitCode {
         Some(Wish::Supervise(wish)) => supervise::supervise(&wish),
         Some(Wish::Launch(wish)) => Err(supervise::launch(&wish)),
         Some(Wish::Probe(wish)) => probe::probe(&wish),
+        Some(Wish::Backup(wish)) => backup::stay(&wish),
         Some(Wish::Version) => {
             writeln!(io::stdout(), "ha-agent {} format {FORMAT}", env!("CARGO_PKG_VERSION"))
         }

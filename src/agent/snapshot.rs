@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, openat, renameat, statat, unlinkat};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::artifacts::{available, full};
 use super::change::{Deed, Host};
@@ -19,7 +19,7 @@ use super::files::{directory, look};
 use super::forward;
 use super::place::{HostPath, Root};
 use super::program::ended;
-use crate::domain::backup::pages::{Source, check};
+use crate::domain::backup::pages::{Facts, Source, check};
 use crate::proto::agent::{SaveSnapshotReply, SaveSnapshotRequest};
 use crate::remote::etcd::{Api, CallError, Credentials, Proof};
 
@@ -31,9 +31,9 @@ const DIGEST: u64 = 32;
 /// A certificate or a key.
 const MOST_PEM: u64 = 64 << 10;
 /// Stays free beside the snapshot: etcd makes files of its log by so much (`SegmentSizeBytes`).
-const SPARE: u64 = 64 << 20;
+pub(super) const SPARE: u64 = 64 << 20;
 /// Parts that wait for the disk, of 32 KiB as etcd sends them.
-const WAITING: usize = 32;
+pub(super) const WAITING: usize = 32;
 const LONGEST_NAME: usize = 200;
 
 /// Keeps a snapshot, once its digest is proven. Otherwise nothing is kept, and what was kept before stays.
@@ -66,25 +66,19 @@ async fn bring(
     name: String,
 ) -> Result<SaveSnapshotReply, Fault> {
     let (keep, revision, member) = (request.keep, request.revision, request.member.clone());
-    let said = |error: CallError| {
-        Fault::failed(format!("take a snapshot of {member}"))(io::Error::other(error))
-    };
-    let credentials = host.blocking(move |it| credentials(&it.root, &request)).await?;
+    let said = |error| unasked(&member, error);
+    let credentials = host.blocking(move |it| {
+        let SaveSnapshotRequest { authority, certificate, key, .. } = &request;
+        credentials(&it.root, [authority, certificate, key])
+    });
+    let credentials = credentials.await?;
     let (stream, address) = forward::connect(&member).await?;
     let api = Api::open(stream, address.ip(), &credentials).await.map_err(said)?;
     let size = api.status().await.map_err(said)?.db_size;
     let size = u64::try_from(size).unwrap_or_default();
     let part = host.blocking(move |it| Part::begin(&it.root, &into, name, size)).await?;
     let (sender, parts) = mpsc::channel(WAITING);
-    let ending = host.life.ending();
-    let sending = async {
-        tokio::select! {
-            done = api.snapshot(sender) => done.map_err(said),
-            () = ended(Some(ending)) => {
-                Err(Fault::Refused("the snapshot was broken off: the agent ends".to_owned()))
-            }
-        }
-    };
+    let sending = send(&api, &member, sender, Some(host.life.ending()));
     let filling = host.blocking(move |_| part.fill(parts, keep, revision));
     let (sent, kept) = tokio::join!(sending, filling);
     // What broke off on its way is damaged too. A disk that is full is no fault of the member.
@@ -92,7 +86,28 @@ async fn bring(
     kept
 }
 
-fn credentials(root: &Root, request: &SaveSnapshotRequest) -> Result<Credentials, Fault> {
+/// What a member could not be asked, or has refused.
+pub(super) fn unasked(member: &str, error: CallError) -> Fault {
+    Fault::failed(format!("take a snapshot of {member}"))(io::Error::other(error))
+}
+
+/// Sends all data of a member on, until the agent ends.
+pub(super) async fn send(
+    api: &Api,
+    member: &str,
+    to: mpsc::Sender<Bytes>,
+    ending: Option<watch::Receiver<bool>>,
+) -> Result<(), Fault> {
+    tokio::select! {
+        done = api.snapshot(to) => done.map_err(|it| unasked(member, it)),
+        () = ended(ending) => {
+            Err(Fault::Refused("the snapshot was broken off: the agent ends".to_owned()))
+        }
+    }
+}
+
+/// Whom to believe, what to show, and its key: files in PEM.
+pub(super) fn credentials(root: &Root, paths: [&[u8]; 3]) -> Result<Credentials, Fault> {
     let read = |path: &[u8]| {
         let path = HostPath::parse(path)?;
         let place = root.find(&path)?;
@@ -100,9 +115,37 @@ fn credentials(root: &Root, request: &SaveSnapshotRequest) -> Result<Credentials
         let content = content.map(|it| it.1).unwrap_or_default();
         String::from_utf8(content).map_err(|_| Fault::Refused(format!("{path} is no PEM")))
     };
-    let (authority, certificate) = (read(&request.authority)?, read(&request.certificate)?);
-    Credentials::new(&authority, &certificate, &read(&request.key)?)
+    let [authority, certificate, key] = paths;
+    Credentials::new(&read(authority)?, &read(certificate)?, &read(key)?)
         .map_err(|it| Fault::Refused(format!("there is nothing to ask the member with: {it}")))
+}
+
+/// Writes what comes until there is no more, and proves that it is a snapshot with this revision at least: its size with
+/// the digest, and what is in it. Blocks.
+pub(super) fn receive(
+    mut file: &File,
+    mut parts: mpsc::Receiver<Bytes>,
+    at: &dyn Display,
+    least: u64,
+) -> Result<(u64, Facts), Fault> {
+    let mut proof = Proof::default();
+    while let Some(part) = parts.blocking_recv() {
+        file.write_all(&part).map_err(Fault::failed(format!("write {at}")))?;
+        proof.push(&part);
+    }
+    let damaged = |damage: &dyn Display| {
+        Fault::Refused(format!("the snapshot is damaged, and was not kept: {damage}"))
+    };
+    let size = proof.finish().map_err(|it| damaged(&it))?;
+    // The digest is of what the member sent; its own pages may have been damaged.
+    let facts = check(&Pages(file), size - DIGEST).map_err(|it| damaged(&it))?;
+    if facts.revision < least {
+        return Err(Fault::Refused(format!(
+            "the snapshot ends at revision {}, before {least}, and was not kept",
+            facts.revision
+        )));
+    }
+    Ok((size, facts))
 }
 
 /// What is not whole yet, removed when this is dropped. Who holds the lock of the cluster is the only one here.
@@ -138,30 +181,15 @@ impl Part {
 
     /// Writes what comes until there is no more, and puts it in its place. Blocks.
     fn fill(
-        mut self,
-        mut parts: mpsc::Receiver<Bytes>,
+        self,
+        parts: mpsc::Receiver<Bytes>,
         keep: u32,
         least: u64,
     ) -> Result<SaveSnapshotReply, Fault> {
-        let mut proof = Proof::default();
         let file = format!("{}{WHOLE}", self.name);
         let at = self.path.join(file.as_ref());
-        while let Some(part) = parts.blocking_recv() {
-            self.file.write_all(&part).map_err(Fault::failed(format!("write {at}")))?;
-            proof.push(&part);
-        }
-        let damaged = |damage: &dyn Display| {
-            Fault::Refused(format!("the snapshot is damaged, and was not kept: {damage}"))
-        };
-        let size = proof.finish().map_err(|it| damaged(&it))?;
-        // The digest is of what the member sent; its own pages may have been damaged.
-        let facts = check(&Pages(&self.file), size - DIGEST).map_err(|it| damaged(&it))?;
+        let (size, facts) = receive(&self.file, parts, &at, least)?;
         let revision = facts.revision;
-        if revision < least {
-            return Err(Fault::Refused(format!(
-                "the snapshot ends at revision {revision}, before {least}, and was not kept"
-            )));
-        }
         fsync(&self.file).map_err(Fault::failed(format!("make {at} durable")))?;
         let part = format!("{}{PART}", self.name);
         renameat(&self.directory, &part, &self.directory, &file)

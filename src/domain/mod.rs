@@ -5,7 +5,6 @@
 
 #[cfg(feature = "provider")]
 pub mod artifacts;
-#[cfg(feature = "agent")]
 pub mod backup;
 #[cfg(feature = "provider")]
 pub mod balancer;

@@ -1,3 +1,18 @@
-//! Backups of etcd: what a snapshot must be before it counts.
+//! Backups of etcd: when one is taken and by whom, what is kept, what stands beside a snapshot, and whether its pages hold
+//! together. Pure.
+//!
+//! The agent takes snapshots by itself, whether anybody runs Terraform or not: [`Settings`] is the file that tells it how.
 
+mod manifest;
+#[cfg(feature = "agent")]
 pub mod pages;
+mod retention;
+mod schedule;
+mod settings;
+mod turn;
+
+pub use self::manifest::{Compression, Manifest, ManifestFault};
+pub use self::retention::{Kept, Retention, forget};
+pub use self::schedule::{Moment, Schedule, ScheduleFault, stamp, unstamp};
+pub use self::settings::{Cluster, Member, Settings, SettingsFault, is_of};
+pub use self::turn::{Missed, Turn, turn};

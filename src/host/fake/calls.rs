@@ -1,68 +1,19 @@
 //! The calls of `proto/agent.proto`, answered from memory.
 
-use std::future::pending;
 use std::pin::Pin;
 
-use tokio_util::sync::CancellationToken;
 use tonic::codegen::tokio_stream::{Stream, iter};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::change::Calls;
 use super::files::{owner, text};
+use super::pki;
 use super::state::State;
-use super::{Failure, FakeHost, pki};
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::file::Kind;
 use crate::proto::agent::service_request::Action;
 #[allow(clippy::wildcard_imports, reason = "every call has a request and a reply")]
 use crate::proto::agent::*;
-
-/// One connection.
-pub(super) struct Calls {
-    host: FakeHost,
-    ends: CancellationToken,
-}
-
-impl Calls {
-    pub(super) fn new(host: FakeHost, ends: CancellationToken) -> Self {
-        Self { host, ends }
-    }
-
-    /// A call that changes something: it may be the one that fails.
-    async fn change<T>(
-        &self,
-        claim: Option<Claim>,
-        line: String,
-        work: impl FnOnce(&mut State) -> Result<T, Status>,
-    ) -> Result<Response<T>, Status> {
-        self.host.state().admit(claim.as_ref())?;
-        let from_around = self.host.comes(Some(&line));
-        let outcome = {
-            let mut state = self.host.state();
-            let failure = match state.failure.take() {
-                Some((0, failure)) => Some(failure),
-                Some((left, failure)) => {
-                    state.failure = Some((left - 1, failure));
-                    None
-                }
-                None => from_around,
-            };
-            match failure {
-                Some(Failure::LostBefore) => None,
-                Some(Failure::Refused(text)) => return Err(Status::internal(text)),
-                after => {
-                    state.transcript.push(line);
-                    let done = work(&mut state);
-                    if after.is_some() { None } else { Some(done) }
-                }
-            }
-        };
-        let Some(done) = outcome else {
-            self.ends.cancel();
-            return pending().await;
-        };
-        done.map(Response::new)
-    }
-}
 
 #[tonic::async_trait]
 impl Agent for Calls {
@@ -376,6 +327,35 @@ impl Agent for Calls {
             Ok(SaveSnapshotReply { path: path.into(), size: 10, revision: request.revision })
         })
         .await
+    }
+
+    async fn place_agent(
+        &self,
+        request: Request<PlaceAgentRequest>,
+    ) -> Result<Response<PlaceAgentReply>, Status> {
+        let PlaceAgentRequest { claim, path } = request.into_inner();
+        let path = text(&path);
+        let line = format!("place the agent at {path}");
+        let place = |state: &mut State| {
+            Ok(PlaceAgentReply { changed: state.put(path, b"an agent", 0o755) })
+        };
+        self.change(claim, line, place).await
+    }
+
+    async fn back_up(
+        &self,
+        request: Request<BackUpRequest>,
+    ) -> Result<Response<BackUpReply>, Status> {
+        let BackUpRequest { claim, settings } = request.into_inner();
+        let line = format!("take a snapshot as {} says", text(&settings));
+        self.change(claim, line, |_| Ok(BackUpReply::default())).await
+    }
+
+    async fn list_backups(
+        &self,
+        _: Request<ListBackupsRequest>,
+    ) -> Result<Response<ListBackupsReply>, Status> {
+        Ok(Response::new(ListBackupsReply::default()))
     }
 
     async fn bind_administrators(

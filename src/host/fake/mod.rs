@@ -5,6 +5,7 @@
 
 mod around;
 mod calls;
+mod change;
 mod facts;
 mod files;
 mod forward;
@@ -27,7 +28,7 @@ use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 
 pub use self::around::Around;
-use self::calls::Calls;
+use self::change::Calls;
 use self::slow::Slow;
 use self::state::State;
 use super::connect::{ConnectError, Stream};

@@ -198,9 +198,15 @@ impl<P: Player> Cluster for Calls<P> {
 impl<P: Player> Kv for Calls<P> {
     async fn range(&self, _: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
         match self.0.answer(Question::Count).await? {
-            Answer::Count(count) => Ok(Response::new(RangeResponse { count })),
+            Answer::Count(count) => {
+                Ok(Response::new(RangeResponse { count, ..RangeResponse::default() }))
+            }
             other => Err(Status::internal(format!("{other:?}"))),
         }
+    }
+
+    async fn txn(&self, _: Request<TxnRequest>) -> Result<Response<TxnResponse>, Status> {
+        Err(Status::unimplemented("there are no keys here"))
     }
 
     async fn delete_range(

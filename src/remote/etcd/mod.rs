@@ -4,6 +4,8 @@
 //! tells ([`CallError::is_refusal`]).
 
 mod channel;
+#[cfg(feature = "agent")]
+mod cover;
 #[cfg(test)]
 pub(crate) mod fake;
 #[cfg(feature = "provider")]
@@ -24,6 +26,8 @@ use tokio::time::timeout;
 use tonic::{Code, Status};
 
 pub use self::channel::{Channel, Credentials, OpenError};
+#[cfg(feature = "agent")]
+pub use self::cover::{Cover, CoverKey};
 #[cfg(feature = "provider")]
 pub use self::health::{Health, health};
 #[cfg(feature = "provider")]
