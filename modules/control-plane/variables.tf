@@ -230,6 +230,24 @@ variable "dns_ttl" {
   default     = null
 }
 
+variable "backup" {
+  description = "Snapshots of etcd that its hosts take by themselves: when, by the five fields of cron, into which directory of each host, and how many stay. None when left out."
+  type = object({
+    name      = optional(string, "backup")
+    schedule  = string
+    time_zone = optional(string)
+    directory = string
+    retention = object({
+      last    = optional(number)
+      hourly  = optional(number)
+      daily   = optional(number)
+      weekly  = optional(number)
+      monthly = optional(number)
+    })
+  })
+  default = null
+}
+
 variable "lost_hosts" {
   description = "Names of machines that are gone for ever: a destroy does not wait for them."
   type        = set(string)

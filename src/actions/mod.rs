@@ -1,5 +1,6 @@
 //! Observe and perform: the only room that asks a host for what a domain wants. What several resources need is here.
 
+pub mod backup;
 pub mod balancer;
 pub mod dns;
 pub mod etcd;

@@ -84,7 +84,8 @@ pub(super) fn open(
     Ok((Access { name, authority, members }, fleet))
 }
 
-fn port(endpoint: &str) -> Option<u16> {
+/// Of a URL for clients.
+pub(super) fn port(endpoint: &str) -> Option<u16> {
     endpoint.strip_prefix("https://")?.rsplit_once(':')?.1.parse().ok()
 }
 

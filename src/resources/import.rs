@@ -61,6 +61,8 @@ enum KeyError {
 /// What an import means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sought {
+    /// Of the cluster that it belongs to, where it does to one.
+    cluster: Option<String>,
     name: String,
     host: HostModel,
 }
@@ -83,9 +85,43 @@ impl Sought {
         }
     }
 
+    /// The same of what belongs to a cluster: before its name stand that of the cluster and a `/`.
+    ///
+    /// # Errors
+    /// It has another form.
+    pub fn within(of: &str, mut key: ImportKey<HostedIdentity>) -> Result<Self, Diagnostic> {
+        let whole = match &mut key {
+            ImportKey::Id(id) => Some(id),
+            ImportKey::Identity(HostedIdentity { name: Value::Known(name), .. }) => Some(name),
+            ImportKey::Identity(_) => None,
+        };
+        let cluster = whole.and_then(|it| {
+            let name = it.split('@').next().unwrap_or_default();
+            let cluster = name.split_once('/')?.0.to_owned();
+            it.drain(..=cluster.len());
+            Some(cluster)
+        });
+        let Some(cluster) = cluster.filter(|it| is_name(it)) else {
+            let detail = "It does not begin with the name of a cluster and a `/`.";
+            let hint = "The name is `<cluster>/<name>`, and the id `<cluster>/<name>@[user@]<address>[:port]` of any one of its hosts.";
+            return Err(Diagnostic::error(format!("This names no {of}"), detail).hint(hint));
+        };
+        Ok(Self { cluster: Some(cluster), ..Self::new(of, key)? })
+    }
+
+    /// Its own name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// That of the cluster that it belongs to.
+    pub fn cluster(&self) -> &str {
+        self.cluster.as_deref().unwrap_or_default()
+    }
+
     fn parse(id: &str) -> Result<Self, KeyError> {
         let (name, place) = id.split_once('@').ok_or(KeyError::NoHost)?;
-        Self { name: name.to_owned(), host: place_of(place)? }.checked()
+        Self { cluster: None, name: name.to_owned(), host: place_of(place)? }.checked()
     }
 
     fn from_identity(identity: HostedIdentity) -> Result<Self, KeyError> {
@@ -93,14 +129,11 @@ impl Sought {
         let host_key = Value::Null;
         let transport = if transport.is_null() { "ssh".into() } else { transport };
         let host = HostModel { address, port, user, connection, host_key, transport, root };
-        Self { name: name.into_known().unwrap_or_default(), host }.checked()
+        Self { cluster: None, name: name.into_known().unwrap_or_default(), host }.checked()
     }
 
     fn checked(self) -> Result<Self, KeyError> {
-        let is_fine = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
-        let name = &self.name;
-        let ends = name.starts_with('-') || name.ends_with('-');
-        if !(1..=40).contains(&name.len()) || ends || !name.bytes().all(is_fine) {
+        if !is_name(&self.name) {
             return Err(KeyError::Name(self.name));
         }
         let HostModel { address, user, root, transport, .. } = &self.host;
@@ -131,7 +164,11 @@ impl Sought {
 
     /// What the identity of the object is, as long as this host is one of its own.
     pub fn identity(&self) -> HostedIdentity {
-        HostedIdentity::at(&self.name.as_str().into(), &self.host)
+        let name = match &self.cluster {
+            Some(cluster) => format!("{cluster}/{}", self.name),
+            None => self.name.clone(),
+        };
+        HostedIdentity::at(&name.into(), &self.host)
     }
 
     /// What the host remembers of the object, which is called `kind` in records.
@@ -139,6 +176,19 @@ impl Sought {
     /// # Errors
     /// It cannot be reached, or has no record of a whole object that this provider can read.
     pub async fn record(&self, kind: &str, client: &Client) -> Result<Record, Diagnostic> {
+        self.record_called(kind, &self.name, client).await
+    }
+
+    /// The same of an object that is called otherwise in records.
+    ///
+    /// # Errors
+    /// As [`Sought::record`].
+    pub async fn record_called(
+        &self,
+        kind: &str,
+        name: &str,
+        client: &Client,
+    ) -> Result<Record, Diagnostic> {
         let shown = self.shown();
         // A zone in an address has no place in the name of a host.
         let is_name = |it: &&str| it.parse::<HostName>().is_ok();
@@ -147,11 +197,11 @@ impl Sought {
         let way = target(&self.host, called, &Path::default(), client, None);
         let way = way.map_err(Gap::into_error)?;
         let found = match client.hosts.connect(&way, Patience::Once).await {
-            Ok(host) => recorded(&host, kind, &self.name).await,
+            Ok(host) => recorded(&host, kind, name).await,
             Err(error) => Err(Unrecorded::Unasked(error)),
         };
         found.map_err(|err| {
-            let of = format!("the {kind} {:?}", self.name);
+            let of = format!("the {kind} {name:?}");
             let (summary, hint) = match &err {
                 Unrecorded::Unasked(_) => (
                     format!("The host of {of} does not answer"),
@@ -228,6 +278,13 @@ impl HostedIdentity {
         same(self.address.known(), host.address.known(), plain_address)
             && ports.is_none_or(|(one, other)| one == other)
     }
+}
+
+/// Whether an object may be called so.
+fn is_name(name: &str) -> bool {
+    let is_fine = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
+    let ends = name.starts_with('-') || name.ends_with('-');
+    (1..=40).contains(&name.len()) && !ends && name.bytes().all(is_fine)
 }
 
 /// What a host is called in an id.
@@ -315,7 +372,7 @@ mod tests {
     fn an_id_leads_to_one_host() {
         let check = |id: &str, name: &str, host: HostModel| {
             let sought = Sought::parse(id).unwrap_or_else(|err| panic!("{id}: {err}"));
-            assert_eq!(sought, Sought { name: name.to_owned(), host }, "{id}");
+            assert_eq!(sought, Sought { cluster: None, name: name.to_owned(), host }, "{id}");
         };
         check("prod@192.0.2.1", "prod", ssh("", "192.0.2.1", None));
         check(
@@ -368,6 +425,22 @@ mod tests {
         check("prod@local:srv", "\"srv\" must be an absolute path");
         check("prod@local:/", "\"/\" must be an absolute path");
         check("prod@local:/a/../b", "\"/a/../b\" must be an absolute path");
+    }
+
+    #[test]
+    fn what_belongs_to_a_cluster_is_found_by_both_names() {
+        let within = |key| Sought::within("ha_x", key);
+        let found = within(ImportKey::Id("prod/nightly@root@192.0.2.1:22".to_owned())).unwrap();
+        assert_eq!((found.cluster(), found.name()), ("prod", "nightly"));
+        assert_eq!(found.shown(), "root@192.0.2.1:22");
+        let again = within(ImportKey::Identity(found.identity())).unwrap();
+        assert_eq!(again, found);
+        let local = within(ImportKey::Id("prod/nightly@local:/srv/a".to_owned())).unwrap();
+        assert_eq!(local.shown(), "local:/srv/a");
+        for id in ["nightly@local:/srv/a", "/nightly@192.0.2.1", "Prod/nightly@192.0.2.1"] {
+            let said = within(ImportKey::Id(id.to_owned())).unwrap_err();
+            assert_eq!(said.summary(), "This names no ha_x", "{id}");
+        }
     }
 
     #[test]

@@ -10,8 +10,10 @@ mod dns;
 mod dns_lookup;
 mod dns_record;
 mod etcd_access;
+mod etcd_backup;
 mod etcd_client;
 mod etcd_cluster;
+mod etcd_snapshots;
 mod etcd_status;
 mod explain;
 mod filled;
@@ -42,11 +44,13 @@ pub fn registry() -> Registry<Ha> {
     Registry::new(Ha)
         .resource(control_plane::ControlPlane)
         .resource(dns_record::DnsRecord)
+        .resource(etcd_backup::EtcdBackup)
         .resource(etcd_cluster::EtcdCluster)
         .resource(kubeconfig_file::KubeconfigFile)
         .resource(load_balancer::LoadBalancer)
         .data_source(control_plane_status::ControlPlaneStatus)
         .data_source(dns_lookup::DnsLookup)
+        .data_source(etcd_snapshots::EtcdSnapshots)
         .data_source(etcd_status::EtcdStatus)
         .data_source(load_balancer_status::LoadBalancerStatus)
         .ephemeral(etcd_client::EtcdClient)

@@ -27,6 +27,7 @@ mod processes;
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod run;
 
+mod backups;
 mod imports;
 mod lifecycle;
 mod mirror;

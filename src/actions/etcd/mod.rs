@@ -35,7 +35,7 @@ pub use self::look::Look;
 use self::members::Round;
 pub use self::setup::{Certificates, Setup};
 pub use self::site::Site;
-pub(super) use self::site::authority;
+pub(super) use self::site::{authority, client_files};
 pub use self::status::{MemberReport, Report, Told, status};
 use crate::actions::{is_former, seen, silent};
 use crate::domain::Next;

@@ -29,6 +29,27 @@ pub(in crate::actions) fn authority(cluster: &str) -> String {
     format!("{}/ca", certificates(cluster))
 }
 
+/// What a client on a host of a cluster asks its member with, as paths of the host.
+pub(in crate::actions) struct ClientFiles {
+    /// Whom to believe.
+    pub(in crate::actions) authority: String,
+    /// What the member itself shows.
+    pub(in crate::actions) certificate: String,
+    /// Its key.
+    pub(in crate::actions) key: String,
+}
+
+/// The certificate of the member serves for that too.
+pub(in crate::actions) fn client_files(cluster: &str) -> ClientFiles {
+    let file = |name: &str, end| format!("{}/{name}.{end}", certificates(cluster));
+    let leaf = super::setup::SERVER;
+    ClientFiles {
+        authority: file("ca", "crt"),
+        certificate: file(leaf, "crt"),
+        key: file(leaf, "key"),
+    }
+}
+
 /// A host of the cluster.
 #[derive(Clone, Debug)]
 pub struct Site {

@@ -2,7 +2,10 @@
 //! together. Pure.
 //!
 //! The agent takes snapshots by itself, whether anybody runs Terraform or not: [`Settings`] is the file that tells it how.
+//! What brings that file, and the service that reads it, to the hosts is the planner in [`hosts`].
 
+#[cfg(feature = "provider")]
+pub mod hosts;
 mod manifest;
 #[cfg(feature = "agent")]
 pub mod pages;

@@ -1,0 +1,13 @@
+data "ha_etcd_snapshots" "nightly" {
+  cluster   = ha_etcd_cluster.this.access
+  directory = "/srv/etcd-backups"
+  name      = "nightly"
+}
+
+# Told by every plan, and never in its way.
+check "backup" {
+  assert {
+    condition     = data.ha_etcd_snapshots.nightly.newest_verified != null
+    error_message = "There is no verified snapshot."
+  }
+}

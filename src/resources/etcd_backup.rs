@@ -1,0 +1,262 @@
+//! `ha_etcd_backup`: snapshots that the hosts of a cluster take on a schedule.
+#![expect(clippy::disallowed_methods, reason = "judges by the clock whether a snapshot is overdue")]
+
+mod course;
+mod drift;
+mod forecast;
+mod imported;
+mod model;
+#[cfg(test)]
+mod tests;
+mod wish;
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use self::course::{Ready, go, ready, remember};
+use self::model::{EtcdBackupModel, hosts, is_only_recorded};
+use super::explain;
+use super::fleet::{fleet, record_only, unseen};
+use super::hosts::{self as places, Placed};
+use super::import::{HostedIdentity, Sought};
+use super::pins::Pins;
+use super::provider::{Client, Gap, Ha};
+use crate::actions::backup::{KIND, Setup, look_at_all, stored};
+use crate::actions::random_id;
+use crate::domain::Kind;
+use crate::engine::Announced;
+use crate::tfplugin::api::{
+    Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
+    Wanted,
+};
+use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::path::Path;
+use crate::tfplugin::value::Value;
+
+/// The resource.
+pub(super) struct EtcdBackup;
+
+/// What stands beside the state.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Kept {
+    announced: Announced,
+    /// The keys that hosts have shown, where none was given.
+    pins: Pins,
+}
+
+impl Resource for EtcdBackup {
+    const NAME: &'static str = "ha_etcd_backup";
+    type Provider = Ha;
+    type Model = EtcdBackupModel;
+    type Identity = HostedIdentity;
+    type Private = Kept;
+
+    fn validate(&self, config: &EtcdBackupModel) -> Diagnostics {
+        wish::check(config)
+    }
+
+    async fn plan(&self, client: &Client, change: &mut Planning<Self>, _: &Context) -> Diagnostics {
+        let planned = &change.planned;
+        let at = Path::root("cluster").attribute("hosts");
+        let mut found = wish::check(planned);
+        found.extend(places::check_connections(&at, &placed(planned), client));
+        let prior = change.prior.as_ref().map(|it| &it.state);
+        found.extend(other_cluster(prior, planned));
+        if found.has_errors() {
+            return found;
+        }
+        found.extend(mortal(prior, planned));
+        let is_open = planned.cluster.known().is_none_or(|it| it.hosts.is_unknown())
+            || hosts(planned).any(|(_, it)| it.host.is_unknown());
+        if is_open {
+            change.private.announced = all_may_go(prior);
+            return found;
+        }
+        let forecast = forecast::forecast(prior, planned);
+        found.extend(forecast.refusal.iter().map(wish::explain));
+        change.private.announced = forecast.announced;
+        change.steps = forecast.steps.iter().map(ToString::to_string).collect();
+        found
+    }
+
+    async fn create(
+        &self,
+        client: &Client,
+        wanted: Wanted<Self>,
+        context: &Context,
+    ) -> Created<Self> {
+        let summary = "The backup was not created";
+        let id = match random_id() {
+            Ok(id) => id,
+            Err(reason) => return Created::Nothing(Diagnostic::error(summary, reason).into()),
+        };
+        let ready = match ready(client, &wanted.planned, None, &wanted.private, &id) {
+            Ok(ready) => ready,
+            Err(gap) => return Created::Nothing(gap.into_error().into()),
+        };
+        let patient = hosts(&wanted.planned).map(|(key, _)| key.clone()).collect();
+        let announced = wanted.private.announced.clone();
+        let reached = go(client, ready, announced, &patient, None, context).await;
+        if let Some(stopped) = &reached.stopped {
+            let saved = "Nothing is in the state; what was done is noted on the hosts, and an apply goes on from there. To give it up instead, stop and remove the unit `etcd-backup-<cluster>_<name>`, its file in /etc/etcd-backup and the record of the backup in /var/lib/ha-agent/records on each host.";
+            let way_out = imported::way_out(stopped, &wanted.planned);
+            let saved = way_out.as_deref().unwrap_or(saved);
+            return Created::Nothing(explain(summary, stopped, saved).into());
+        }
+        // A creation that was begun before goes on under its own id.
+        let id = Value::Known(reached.id.clone());
+        let state = EtcdBackupModel { id, ..wanted.planned };
+        let private = reached.kept(wanted.private, &[&state]);
+        Created::Made(Applied { state, private, diags: reached.warnings })
+    }
+
+    async fn read(&self, client: &Client, object: Object<Self>, _: &Context) -> Read<Self> {
+        let Object { mut state, mut private, .. } = object;
+        let present = |state, private, diags| Read::Present(Applied { state, private, diags });
+        // What it was before is what it is to be.
+        let ready = ready(client, &state, Some(&state), &private, &state.id.or_default());
+        let Ready { setup, sites, targets, places } = match ready {
+            Ok(ready) => ready,
+            Err(Gap::Unknown(unknown)) => return present(state, private, unknown.warning().into()),
+            Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
+        };
+        let fleet = fleet(client, targets, &setup.own);
+        let directory = state.directory.or_default();
+        let names = (setup.cluster.as_str(), setup.name.as_str());
+        let ((looks, silent), stored) =
+            tokio::join!(look_at_all(&fleet, &sites, &setup), stored(&fleet, &directory, names));
+        let seen = sites.iter().filter_map(|(key, site)| Some((site, looks.get(key)?)));
+        let mut found: Vec<_> = seen.flat_map(|(site, look)| look.drift(site, &setup)).collect();
+        found.extend(drift::drift(&state, &stored, now()));
+        state.drift = Value::Known(found);
+        remember(&mut private, &looks, &places);
+        present(state, private, unseen(&silent).collect())
+    }
+
+    async fn update(
+        &self,
+        client: &Client,
+        prior: Object<Self>,
+        wanted: Wanted<Self>,
+        context: &Context,
+    ) -> Applied<Self> {
+        let Object { state: before, private, .. } = prior;
+        let id = before.id.or_default();
+        if is_only_recorded(&wanted.planned, &before) {
+            let (state, private) = (wanted.planned, wanted.private);
+            if let Ok(ready) = ready(client, &state, Some(&state), &private, &id) {
+                record_only(client, ready.targets, &ready.setup.own).await;
+            }
+            return Applied { state, private, diags: Diagnostics::new() };
+        }
+        if let Some(fault) = other_cluster(Some(&before), &wanted.planned) {
+            return Applied { state: before, private, diags: fault.into() };
+        }
+        let ready = match ready(client, &wanted.planned, Some(&before), &wanted.private, &id) {
+            Ok(ready) => ready,
+            Err(gap) => return Applied { state: before, private, diags: gap.into_error().into() },
+        };
+        // A host that was there before is not waited for: it may have died, and the others go on without it.
+        let old: BTreeSet<&String> = hosts(&before).map(|(key, _)| key).collect();
+        let new = hosts(&wanted.planned).map(|(key, _)| key).filter(|it| !old.contains(it));
+        let new = new.cloned().collect();
+        let announced = wanted.private.announced.clone();
+        let reached = go(client, ready, announced, &new, None, context).await;
+        let Some(stopped) = &reached.stopped else {
+            let private = reached.kept(wanted.private, &[&wanted.planned]);
+            return Applied { state: wanted.planned, private, diags: reached.warnings };
+        };
+        let mut diags = reached.warnings.clone();
+        let saved = "The state is as it was; an apply goes on from what was reached.";
+        diags.push(explain("The backup is not as planned", stopped, saved));
+        let private = reached.kept(private, &[&before, &wanted.planned]);
+        Applied { state: before, private, diags }
+    }
+
+    async fn delete(
+        &self,
+        client: &Client,
+        object: Object<Self>,
+        context: &Context,
+    ) -> Deleted<Self> {
+        let Object { state, private, .. } = object;
+        let remains = |state, private, diags| Deleted::Remains(Applied { state, private, diags });
+        let id = state.id.or_default();
+        let ready = match ready(client, &state, Some(&state), &private, &id) {
+            Ok(ready) => ready,
+            Err(gap) => return remains(state, private, gap.into_error().into()),
+        };
+        let (announced, leave) = (all_may_go(Some(&state)), wish::leave(&state));
+        let reached = go(client, ready, announced, &BTreeSet::new(), Some(leave), context).await;
+        let Some(stopped) = &reached.stopped else { return Deleted::Gone(Diagnostics::new()) };
+        let saved = "The state keeps it; destroy again.";
+        remains(state, private, explain("The backup was not destroyed", stopped, saved).into())
+    }
+
+    fn identify(
+        &self,
+        state: &EtcdBackupModel,
+        known: Option<&HostedIdentity>,
+    ) -> Option<HostedIdentity> {
+        let all = hosts(state).filter_map(|(_, it)| it.host.known());
+        HostedIdentity::of(&imported::called(state).into(), all, known)
+    }
+
+    async fn import(
+        &self,
+        client: &Client,
+        key: ImportKey<HostedIdentity>,
+        _: &Context,
+    ) -> Result<Imported<Self>, Diagnostics> {
+        let sought = Sought::within(Self::NAME, key)?;
+        let title = Setup::called(sought.cluster(), sought.name());
+        let record = sought.record_called(KIND, &title, client).await?;
+        let state = imported::restored(&record, sought.name())?;
+        let (private, identity) = (Kept::default(), Some(sought.identity()));
+        let object = Object { state, private, identity };
+        Ok(Imported { object, diags: Diagnostics::new() })
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    time::OffsetDateTime::from(SystemTime::now()).unix_timestamp()
+}
+
+/// While the hosts are not known, or when all is to go, any of them may have to.
+fn all_may_go(prior: Option<&EtcdBackupModel>) -> Announced {
+    let mut announced = Announced::default();
+    for (key, _) in prior.into_iter().flat_map(hosts) {
+        announced.add(Kind::Remove, [key.as_str()]);
+    }
+    announced
+}
+
+fn placed(model: &EtcdBackupModel) -> Vec<Placed<'_>> {
+    hosts(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address }).collect()
+}
+
+fn other_cluster(prior: Option<&EtcdBackupModel>, planned: &EtcdBackupModel) -> Option<Diagnostic> {
+    let before = prior?.cluster.known()?.id.known()?;
+    let now = planned.cluster.known()?.id.known()?;
+    (before != now).then(|| {
+        let detail = format!("It was of the cluster with the id {before}, and that one has {now}.");
+        Diagnostic::error("A backup stays with its cluster", detail)
+            .at(Path::root("cluster").attribute("id"))
+            .hint("Make another backup for the other cluster; the snapshots of this one stay.")
+    })
+}
+
+/// A directory on the hosts is no place for the only copy. Told when it is chosen.
+fn mortal(prior: Option<&EtcdBackupModel>, planned: &EtcdBackupModel) -> Option<Diagnostic> {
+    let directory = planned.directory.known()?;
+    let is_told = prior.is_some_and(|it| it.directory.known() == Some(directory));
+    (!is_told).then(|| {
+        let detail = format!("{directory} is on the hosts of the cluster, and dies with them.");
+        Diagnostic::warning("The snapshots are where the data is", detail)
+            .at(Path::root("directory"))
+            .hint("Copy them elsewhere, or mount the directory from elsewhere.")
+    })
+}
