@@ -1,10 +1,14 @@
 //! Members whose data is gone, and hosts that are.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 use rustix::process::{Signal, kill_process};
 
+use crate::engine::Engine;
 use crate::local::{Local, for_each_engine_with_etcd};
+use crate::processes::until;
 
 for_each_engine_with_etcd![
     a_member_without_its_data_is_replaced_as_the_plan_says,
@@ -82,6 +86,50 @@ fn a_member_without_its_data_is_replaced_as_the_plan_says(on: &Local) {
     }
     on.plan().says("the data of b, c is not there, and the other members are no quorum");
     on.destroy();
+}
+
+/// A disk that changes what it was given: only the hashes of the members tell it.
+#[test]
+fn a_member_with_other_data_is_replaced() {
+    let Some(on) = &Local::new(Engine::Tofu) else { return };
+    let rest = "deletion_protection = false\n  extra_args = [\"--corrupt-check-time=1s\"]";
+    on.wish(&ABC, rest);
+    on.settle();
+    on.etcdctl("a", &["put", "fruit", "apple"]);
+    // The leader compares the others with itself.
+    let victim = ["b", "c"].into_iter().find(|it| !leads(on, it)).unwrap();
+    let before = id(on, victim);
+    let data = on.root(victim).join("var/lib/etcd/prod/member/snap/db");
+    until("the value is on its disk", || (0 < rot(&data, b"apple", b"grape")).then_some(()));
+    until("etcd notices it", || {
+        on.etcdctl("a", &["alarm", "list"]).contains("CORRUPT").then_some(())
+    });
+
+    on.plan()
+        .says(&format!("{victim}: the data of the member differs from that of the others"))
+        .says(&format!("remove {victim} from the cluster"))
+        .says(&format!("give {victim} a vote"));
+    on.settle();
+    holds_the_fruit(on, victim);
+    assert_ne!(id(on, victim), before);
+    assert_eq!(on.etcdctl("a", &["alarm", "list"]), "");
+    on.etcdctl(victim, &["put", "fruit", "pear"]);
+    on.destroy();
+}
+
+fn leads(on: &Local, node: &str) -> bool {
+    let status = on.etcdctl(node, &["endpoint", "status", "-w", "json"]);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let status = &status[0]["Status"];
+    status["leader"] == status["header"]["member_id"]
+}
+
+/// Writes over each place of a file where this is, in the file itself: who has it mapped sees it. Says how many there were.
+fn rot(file: &Path, what: &[u8], instead: &[u8]) -> usize {
+    let content = fs::read(file).unwrap();
+    let places = content.windows(what.len()).enumerate().filter(|(_, it)| *it == what);
+    let opened = fs::File::options().write(true).open(file).unwrap();
+    places.map(|(at, _)| opened.write_all_at(instead, at.try_into().unwrap()).unwrap()).count()
 }
 
 fn hosts_that_are_gone_are_recorded_and_left_behind(on: &Local) {
