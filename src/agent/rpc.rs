@@ -341,7 +341,7 @@ impl Agent for Rpc {
     }
 
     async fn dial(&self, request: Request<DialRequest>) -> Result<Response<DialReply>, Status> {
-        answer(dial::dial(request.into_inner()).await?)
+        answer(dial::dial(&self.host, request.into_inner()).await?)
     }
 
     async fn listen(

@@ -203,7 +203,26 @@ impl Host {
     /// # Errors
     /// As every call.
     pub async fn dial(&self, targets: &[SocketAddr]) -> Result<Vec<Dialled>, HostError> {
-        let request = DialRequest { targets: targets.iter().map(ToString::to_string).collect() };
+        let targets = targets.iter().map(ToString::to_string).collect();
+        self.dials(DialRequest { targets, ..DialRequest::default() }).await
+    }
+
+    /// Whether members of etcd are at these addresses that the host knows and that know it, in their order. The files are
+    /// paths on the host: authority, certificate and key.
+    ///
+    /// # Errors
+    /// As every call; also where there are no such files.
+    pub async fn meet(
+        &self,
+        targets: &[SocketAddr],
+        files: [String; 3],
+    ) -> Result<Vec<Dialled>, HostError> {
+        let targets = targets.iter().map(ToString::to_string).collect();
+        let [authority, certificate, key] = files.map(Into::into);
+        self.dials(DialRequest { targets, authority, certificate, key }).await
+    }
+
+    async fn dials(&self, request: DialRequest) -> Result<Vec<Dialled>, HostError> {
         let dialled = self.call("reach other hosts", async |mut it| it.dial(request).await);
         Ok(dialled.await?.dialled)
     }

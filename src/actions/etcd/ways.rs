@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use futures_util::future::try_join_all;
-
 use super::EtcdCluster;
+use super::setup::SERVER;
 use crate::actions::is_former;
 use crate::domain::etcd::{Member, Name, PeerUrl};
-use crate::engine::{Fleet, chain, gravest};
+use crate::engine::{Fleet, gravest};
+use crate::host::messages::Dialled;
 use crate::host::messages::dialled::Outcome;
 use crate::host::{HostError, HostName};
-use crate::remote::etcd::{Api, CallError};
 
 /// What a host is to reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,37 +45,29 @@ impl EtcdCluster<'_> {
         let mut ways: Ways = others.map(|it| (it.clone(), vec![back.clone()])).collect();
         ways.insert(newcomer.to_string(), there.collect());
         self.prove(&ways).await?;
-        self.greet_from(newcomer).await
+        self.meet_from(newcomer).await
     }
 
-    /// From the host of a newcomer every member proves itself, and takes our certificate: a port that is open may be that
-    /// of something between them. Their certificates for members have the same names as those for clients.
-    async fn greet_from(&mut self, newcomer: &Name) -> Result<(), HostError> {
-        let Some(credentials) = self.credentials.clone() else { return Ok(()) };
+    /// On the host of a newcomer every member proves itself, and takes its certificate: a port that is open may be that of
+    /// something between them. The certificates of members have the same names for clients as for each other.
+    async fn meet_from(&mut self, newcomer: &Name) -> Result<(), HostError> {
         let port = self.setup.desired.ports.client;
         let members = self.round.cluster().into_iter().flat_map(|it| it.members);
         let address = |it: &PeerUrl| it.as_str().strip_prefix("https://")?.parse().ok();
-        let there: Vec<_> = members
-            .filter(Member::is_healthy)
-            .filter_map(|it| {
-                let peer: SocketAddr = it.peer_urls.first().and_then(address)?;
-                Some((it.label(), SocketAddr::new(peer.ip(), port)))
-            })
-            .collect();
-        let keys = BTreeSet::from([newcomer.to_string()]);
-        let greeted = self.fleet.some(&keys, async |_, host| {
-            let greeting = there.iter().map(async |(to, at)| {
-                let stream = host.forward(&at.to_string()).await?;
-                let opened = Api::open(stream, at.ip(), &credentials).await;
-                let met = match opened {
-                    Ok(api) => api.status().await.map(drop),
-                    Err(error) => Err(error),
-                };
-                Ok(met.err().map(|it| unmet(newcomer.as_str(), to, *at, &it)))
-            });
-            try_join_all(greeting).await
+        let there = members.filter(Member::is_healthy).filter_map(|it| {
+            let peer: SocketAddr = it.peer_urls.first().and_then(address)?;
+            Some((it.label(), SocketAddr::new(peer.ip(), port)))
         });
-        let unmet = gravest(greeted.await)?.into_values().flatten().flatten();
+        let (labels, targets): (Vec<_>, Vec<_>) = there.unzip();
+        let site = &self.sites[newcomer.as_str()];
+        let files = [site.certificate("ca"), site.certificate(SERVER), site.key(SERVER)];
+        let keys = BTreeSet::from([newcomer.to_string()]);
+        let met = self.fleet.some(&keys, async |_, host| host.meet(&targets, files.clone()).await);
+        let met = gravest(met.await)?.into_values().flatten();
+        let unmet = met.zip(labels).filter(|(it, _)| it.outcome() != Outcome::Open);
+        let unmet = unmet.map(|(Dialled { target, error, .. }, to)| {
+            format!("{newcomer} reaches {target}, where {to} should answer: {error}")
+        });
         refuse(&self.setup.called, &unmet.collect::<Vec<_>>(), CLIENTS)
     }
 
@@ -121,16 +112,12 @@ async fn prove(fleet: &mut Fleet, called: &HostName, ways: &Ways) -> Result<(), 
                         "{key} reaches the machine of {to}, and nobody listens at {at}"
                     ));
                 }
-                Outcome::Open | Outcome::Refused => {}
+                // A meeting has a question of its own.
+                Outcome::Open | Outcome::Refused | Outcome::Unproven => {}
             }
         }
     }
     refuse(called, &blocked, PEERS)
-}
-
-/// A member that is not who it should be, or does not know us.
-fn unmet(from: &str, to: &str, at: SocketAddr, why: &CallError) -> String {
-    format!("{from} reaches {at}, where {to} should answer, and {}", chain(why))
 }
 
 fn refuse(called: &HostName, blocked: &[String], advice: &str) -> Result<(), HostError> {

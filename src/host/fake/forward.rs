@@ -91,7 +91,12 @@ pub(super) fn dial(host: &FakeHost, request: DialRequest) -> DialReply {
         if state.walls.contains(&target) {
             return Dialled { target, error: "timed out".to_owned(), ..Dialled::default() };
         }
-        Dialled { target, outcome: dialled::Outcome::Open.into(), ..Dialled::default() }
+        let outcome = match state.between.get(&target) {
+            Some(_) if !request.authority.is_empty() => dialled::Outcome::Unproven,
+            _ => dialled::Outcome::Open,
+        };
+        let error = state.between.get(&target).cloned().unwrap_or_default();
+        Dialled { target, outcome: outcome.into(), error }
     };
     DialReply { dialled: request.targets.into_iter().map(dialled).collect() }
 }

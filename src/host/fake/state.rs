@@ -39,7 +39,7 @@ pub(super) struct State {
     pub(super) taken: BTreeMap<String, String>,
     /// By address: the unit that listens there, and what it says.
     pub(super) listeners: BTreeMap<String, (String, Say)>,
-    /// By address: what something between the hosts says that answers for whoever is there.
+    /// By address: how a meeting fails with something between the hosts that answers for whoever is there.
     pub(super) between: BTreeMap<String, String>,
     /// Addresses that none of its packets reach.
     pub(super) walls: BTreeSet<String>,

@@ -97,11 +97,12 @@ impl Play for Programs {
             });
             return Some(near);
         }
-        // On its own host, or on another one.
-        let listens = |it: &&String| programs.on(it).is_some_and(|it| it.flags.client == address);
-        let at = machines.hosts.keys().find(listens)?.clone();
-        let identity = programs.identity(machines.host(&at), &at)?;
-        let seated = Seated { machines: Arc::downgrade(machines), at };
+        // An agent forwards to addresses of its own host alone.
+        if programs.on(at)?.flags.client != address {
+            return None;
+        }
+        let identity = programs.identity(machines.host(at), at)?;
+        let seated = Seated { machines: Arc::downgrade(machines), at: at.to_owned() };
         tokio::spawn(serve(far, identity, seated));
         Some(near)
     }
