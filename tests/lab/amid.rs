@@ -1,5 +1,6 @@
 //! An apply in the middle of its work, and what is done to it there.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
@@ -18,12 +19,9 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(3);
 /// Where an apply tells of its steps.
 const LOG: &str = "amid.log";
 
-/// A step that leaves nothing behind: whoever is killed after it begins with it again, however often.
-const LISTENS: &str = "whether others have the virtual IP";
-
 /// Which runs lose their provider, and what none of them exceeds.
 pub(crate) struct Kills {
-    /// For each run, whether its provider is killed after its first step that leaves something behind.
+    /// For each run, whether its provider is killed after its first step that no run before has told of.
     pub(crate) chosen: fn(usize) -> bool,
     /// No run takes longer.
     pub(crate) limit: Duration,
@@ -47,16 +45,22 @@ pub(crate) fn converges(at: &Workspace, running: Running) {
     at.plan_is_empty();
 }
 
-/// Applies until it succeeds; runs are killed as soon as they tell of a step. How many were killed.
+/// Applies until it succeeds; runs are killed as soon as they tell of a step of which no run before has told: each begins
+/// with what it may not take from an earlier one, such as a snapshot. How many were killed.
 #[track_caller]
 pub(crate) fn killed_after_steps(at: &Workspace, arguments: &[&str], kills: &Kills) -> usize {
+    let mut known = BTreeSet::new();
     for run in 0..kills.most {
         let running = start(at, arguments);
-        let is_killed = (kills.chosen)(run) && has_told(at, &running, "", kills.limit);
+        let is_new = |line: &str| step(line).is_some_and(|it| !known.contains(it));
+        let is_killed =
+            (kills.chosen)(run) && tells(at, &running, "another step", kills.limit, is_new);
         if is_killed {
             kill_provider(&running);
         }
         let ended = Run::new("apply", &running.end_within(kills.limit));
+        let log = fs::read_to_string(at.path(LOG)).unwrap_or_default();
+        known.extend(log.lines().filter_map(step).map(str::to_owned));
         assert!(!ended.has("tainted") && !ended.has("another run is at work"), "{}", ended.text);
         let state = fs::read_to_string(at.path("terraform.tfstate")).unwrap_or_default();
         assert!(!state.contains("tainted"), "{state}");
@@ -84,13 +88,32 @@ fn start(at: &Workspace, arguments: &[&str]) -> Running {
 
 /// Waits until a run has told of a step with these words. False: it ended before.
 fn has_told(at: &Workspace, running: &Running, words: &str, limit: Duration) -> bool {
+    let what = format!("a step to {words:?}");
+    tells(at, running, &what, limit, |line| step(line).is_some() && line.contains(words))
+}
+
+/// Waits for a line of the log. False: the run ended before.
+fn tells(
+    at: &Workspace,
+    running: &Running,
+    what: &str,
+    limit: Duration,
+    is_it: impl Fn(&str) -> bool,
+) -> bool {
     let (log, engine) = (at.path(LOG), running.pid());
-    until_within(limit, &format!("a step to {words:?}"), || {
+    until_within(limit, what, || {
         let log = fs::read_to_string(&log).unwrap_or_default();
-        let is_step = |it: &str| it.contains("step=") && !it.contains(LISTENS);
-        let is_told = log.lines().any(|it| is_step(it) && it.contains(words));
-        if is_told { Some(true) } else { is_gone(engine).then_some(false) }
+        if log.lines().any(&is_it) { Some(true) } else { is_gone(engine).then_some(false) }
     })
+}
+
+/// What a line says to be the step.
+fn step(line: &str) -> Option<&str> {
+    let (_, step) = line.split_once("step=")?;
+    match step.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        None => step.split(' ').next(),
+    }
 }
 
 /// What Ctrl-C does: the whole group gets it, the provider too.
