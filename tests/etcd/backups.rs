@@ -142,6 +142,11 @@ fn one_host_takes_each_slot_and_another_when_it_is_down(on: &Local) {
         slot.collect()
     };
     let first = wait_for("the first slot", || scheduled().pop());
+    // Before the others are told, somebody who dies has taken it for nothing, and another takes it too.
+    let told = ["get", "", "--from-key", "--limit=1", "--print-value-only"];
+    wait_for("what the others are told", || {
+        (on.etcdctl(&first.1, &told) == first.0.to_string()).then_some(())
+    });
     // Who leads is gone, with all that it runs.
     let root = format!("{}/", on.root(&first.1).display());
     for (pid, _) in crate::local_hosts::processes_of(&root) {
