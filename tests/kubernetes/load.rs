@@ -34,6 +34,8 @@ struct Backend {
 /// Until it is ended, or dropped.
 pub(crate) struct Load {
     ends: CancellationToken,
+    /// Clients end first: whom they ask is there until then.
+    asks: CancellationToken,
     clients: Vec<JoinHandle<Told>>,
     worst: Arc<AtomicUsize>,
 }
@@ -54,6 +56,7 @@ impl Load {
     /// 50 requests a second, half of which write.
     pub(crate) async fn begin(at: &Local) -> Self {
         let (ends, worst) = (CancellationToken::new(), Arc::<AtomicUsize>::default());
+        let asks = ends.child_token();
         let access = at.access().await;
         let backend = |at: &SocketAddr| Backend { at: *at, is_ready: AtomicBool::new(true) };
         let backends: Arc<Vec<_>> = Arc::new(access.nodes.values().map(backend).collect());
@@ -65,15 +68,15 @@ impl Load {
         let credentials = at.credentials().await;
         let client = |number| {
             let client = Client { front, credentials: credentials.clone(), number };
-            tokio::spawn(client.ask_on(ends.clone()))
+            tokio::spawn(client.ask_on(asks.clone()))
         };
         let clients = (0..CLIENTS).map(client).collect();
-        Self { ends, clients, worst }
+        Self { ends, asks, clients, worst }
     }
 
     /// What all of them have seen.
     pub(crate) async fn end(mut self) -> Told {
-        self.ends.cancel();
+        self.asks.cancel();
         let mut all = Told { worst: self.worst.load(Ordering::Relaxed), ..Told::default() };
         for client in self.clients.drain(..) {
             let told = client.await.unwrap();
