@@ -38,6 +38,7 @@ pub(crate) struct Load {
     asks: CancellationToken,
     clients: Vec<JoinHandle<Told>>,
     worst: Arc<AtomicUsize>,
+    answered: Arc<AtomicUsize>,
 }
 
 /// What clients have seen.
@@ -56,7 +57,7 @@ impl Load {
     /// 50 requests a second, half of which write.
     pub(crate) async fn begin(at: &Local) -> Self {
         let (ends, worst) = (CancellationToken::new(), Arc::<AtomicUsize>::default());
-        let asks = ends.child_token();
+        let (asks, answered) = (ends.child_token(), Arc::<AtomicUsize>::default());
         let access = at.access().await;
         let backend = |at: &SocketAddr| Backend { at: *at, is_ready: AtomicBool::new(true) };
         let backends: Arc<Vec<_>> = Arc::new(access.nodes.values().map(backend).collect());
@@ -67,11 +68,20 @@ impl Load {
         tokio::spawn(ends.clone().run_until_cancelled_owned(balance(listener, backends)));
         let credentials = at.credentials().await;
         let client = |number| {
-            let client = Client { front, credentials: credentials.clone(), number };
+            let (credentials, answered) = (credentials.clone(), Arc::clone(&answered));
+            let client = Client { front, credentials, number, answered };
             tokio::spawn(client.ask_on(asks.clone()))
         };
         let clients = (0..CLIENTS).map(client).collect();
-        Self { ends, asks, clients, worst }
+        Self { ends, asks, clients, worst, answered }
+    }
+
+    /// Goes on until so many requests more were answered: what was changed may have been quick.
+    pub(crate) async fn goes_on(&self, more: usize) {
+        let until = self.answered.load(Ordering::Relaxed) + more;
+        while self.answered.load(Ordering::Relaxed) < until {
+            sleep(PAUSE).await;
+        }
     }
 
     /// What all of them have seen.
@@ -150,6 +160,7 @@ struct Client {
     front: SocketAddr,
     credentials: Credentials,
     number: usize,
+    answered: Arc<AtomicUsize>,
 }
 
 impl Client {
@@ -164,6 +175,7 @@ impl Client {
                 match self.ask(&mut connection, count).await {
                     Ok(()) => {
                         told.answered += 1;
+                        self.answered.fetch_add(1, Ordering::Relaxed);
                         break;
                     }
                     Err(error) if tried < TRIES && was_not_begun(&error) => {

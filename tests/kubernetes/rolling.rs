@@ -45,6 +45,7 @@ async fn no_request_fails_while_arguments_and_certificates_change() {
     let done = at.converge(false).await;
     assert_eq!(restarts(&Local::steps(&done)), 0);
     until_all_are_called(&at, OTHER).await;
+    load.goes_on(50).await;
     load.end().await.is_flawless(50);
     assert_eq!(at.processes(), before, "nothing restarts");
     assert_eq!(at.drift().await, Vec::<String>::new());
