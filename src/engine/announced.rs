@@ -22,6 +22,17 @@ impl Announced {
         announced
     }
 
+    /// Each of these kinds for each of these hosts.
+    pub fn each<'a>(kinds: &[Kind], hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut announced = Self::default();
+        for host in hosts {
+            for kind in kinds {
+                announced.add(*kind, [host]);
+            }
+        }
+        announced
+    }
+
     /// Announces one kind for these hosts, beside what there is.
     pub fn add<'a>(&mut self, kind: Kind, hosts: impl IntoIterator<Item = &'a str>) {
         self.0.entry(kind).or_default().extend(hosts.into_iter().map(str::to_owned));

@@ -307,11 +307,8 @@ fn left_behind(observed: Option<&Observed>) -> Diagnostics {
 
 /// While the map is not known, any node may have to go.
 fn all_may_go(prior: Option<&ControlPlaneModel>) -> Announced {
-    let mut announced = Announced::default();
-    for (key, _) in prior.into_iter().flat_map(nodes) {
-        announced.add(Kind::Remove, [key.as_str()]);
-    }
-    announced
+    let all = prior.into_iter().flat_map(nodes);
+    Announced::each(&[Kind::Remove], all.map(|(key, _)| key.as_str()))
 }
 
 fn placed(model: &ControlPlaneModel) -> Vec<Placed<'_>> {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use self::course::{Ready, go, ready, remember};
 use self::model::{EtcdBackupModel, hosts, is_only_recorded};
 use super::explain;
-use super::fleet::{fleet, record_only, unseen};
+use super::fleet::{fleet, newcomers, record_only, unseen};
 use super::hosts::{self as places, Placed};
 use super::import::{HostedIdentity, Sought};
 use super::pins::Pins;
@@ -158,10 +158,8 @@ impl Resource for EtcdBackup {
             Ok(ready) => ready,
             Err(gap) => return Applied { state: before, private, diags: gap.into_error().into() },
         };
-        // A host that was there before is not waited for: it may have died, and the others go on without it.
-        let old: BTreeSet<&String> = hosts(&before).map(|(key, _)| key).collect();
-        let new = hosts(&wanted.planned).map(|(key, _)| key).filter(|it| !old.contains(it));
-        let new = new.cloned().collect();
+        let keys = |it| hosts(it).map(|(key, _)| key);
+        let new = newcomers(keys(&before), keys(&wanted.planned));
         let announced = wanted.private.announced.clone();
         let reached = go(client, ready, announced, &new, None, context).await;
         let Some(stopped) = &reached.stopped else {
@@ -227,11 +225,8 @@ fn now() -> i64 {
 
 /// While the hosts are not known, or when all is to go, any of them may have to.
 fn all_may_go(prior: Option<&EtcdBackupModel>) -> Announced {
-    let mut announced = Announced::default();
-    for (key, _) in prior.into_iter().flat_map(hosts) {
-        announced.add(Kind::Remove, [key.as_str()]);
-    }
-    announced
+    let all = prior.into_iter().flat_map(hosts);
+    Announced::each(&[Kind::Remove], all.map(|(key, _)| key.as_str()))
 }
 
 fn placed(model: &EtcdBackupModel) -> Vec<Placed<'_>> {

@@ -302,13 +302,8 @@ fn left_behind(observed: Option<&Observed>) -> Diagnostics {
 
 /// While the map is not known, any member may have to go.
 fn unknown_members(prior: Option<&Object<EtcdCluster>>) -> Announced {
-    let mut announced = Announced::default();
-    for (key, _) in prior.into_iter().flat_map(|it| members(&it.state)) {
-        for kind in [Kind::Remove, Kind::MoveAside] {
-            announced.add(kind, [key.as_str()]);
-        }
-    }
-    announced
+    let all = prior.into_iter().flat_map(|it| members(&it.state));
+    Announced::each(&[Kind::Remove, Kind::MoveAside], all.map(|(key, _)| key.as_str()))
 }
 
 fn placed(model: &EtcdClusterModel) -> Vec<Placed<'_>> {

@@ -37,6 +37,15 @@ pub(super) async fn locked(
     Ok(fleet)
 }
 
+/// The keys that were not there before. A host that was is not waited for: it may have died, and others go on without it.
+pub(super) fn newcomers<'a>(
+    before: impl Iterator<Item = &'a String>,
+    wanted: impl Iterator<Item = &'a String>,
+) -> BTreeSet<String> {
+    let before: BTreeSet<_> = before.collect();
+    wanted.filter(|it| !before.contains(it)).cloned().collect()
+}
+
 /// Writes what is only recorded to the hosts that answer soon. Whatever goes wrong: the state has it, and an apply that
 /// does more brings it there.
 pub(super) async fn record_only(client: &Client, targets: BTreeMap<String, Target>, own: &Own) {

@@ -19,7 +19,7 @@ use self::course::{Ready, go, joined, ready, remember, shared};
 pub(super) use self::model::BalancerAccessModel;
 use self::model::{LoadBalancerModel, complete, is_only_recorded, nodes};
 use super::explain;
-use super::fleet::{fleet, record_only, unseen};
+use super::fleet::{fleet, newcomers, record_only, unseen};
 use super::hosts::{self, Placed};
 use super::import::{HostedIdentity, Sought};
 use super::pins::Pins;
@@ -156,10 +156,8 @@ impl Resource for LoadBalancer {
             Ok(ready) => ready,
             Err(gap) => return Applied { state: before, private, diags: gap.into_error().into() },
         };
-        // A host that was there before is not waited for: it may have died, and the others serve without it.
-        let old: BTreeSet<&String> = nodes(&before).map(|(key, _)| key).collect();
-        let new = nodes(&wanted.planned).map(|(key, _)| key).filter(|it| !old.contains(it));
-        let new = new.cloned().collect();
+        let keys = |it| nodes(it).map(|(key, _)| key);
+        let new = newcomers(keys(&before), keys(&wanted.planned));
         let announced = wanted.private.announced.clone();
         let reached = go(client, ready, announced, &new, false, context).await;
         let Some(stopped) = &reached.stopped else {
@@ -223,11 +221,8 @@ impl Resource for LoadBalancer {
 
 /// While the map is not known, or when all is to go, any node may have to.
 fn all_may_go(prior: Option<&LoadBalancerModel>) -> Announced {
-    let mut announced = Announced::default();
-    for (key, _) in prior.into_iter().flat_map(nodes) {
-        announced.add(Kind::Remove, [key.as_str()]);
-    }
-    announced
+    let all = prior.into_iter().flat_map(nodes);
+    Announced::each(&[Kind::Remove], all.map(|(key, _)| key.as_str()))
 }
 
 fn placed(model: &LoadBalancerModel) -> Vec<Placed<'_>> {

@@ -16,7 +16,7 @@ use crate::engine::{Announced, Fleet, Stopped, converge};
 use crate::host::Target;
 use crate::resources::certificates::{CertificateTerms, terms};
 use crate::resources::etcd_access;
-use crate::resources::fleet::{as_one, locked};
+use crate::resources::fleet::{as_one, locked, newcomers};
 use crate::resources::host::target;
 use crate::resources::pins::{Places, place_of};
 use crate::resources::programs::programs;
@@ -190,10 +190,8 @@ pub(super) async fn reach(
 ) -> Result<Reached, Diagnostics> {
     let ready = ready(client, &wanted.planned, prior, &wanted.private, id);
     let ready = ready.map_err(|gap| Diagnostics::from(gap.into_error()))?;
-    // A host that was there before is not waited for: it may have died, and others may be mended without it.
-    let old: BTreeSet<&String> = prior.into_iter().flat_map(nodes).map(|(key, _)| key).collect();
-    let new = nodes(&wanted.planned).map(|(key, _)| key).filter(|it| !old.contains(it));
-    let new = new.cloned().collect();
+    let before = prior.into_iter().flat_map(nodes).map(|(key, _)| key);
+    let new = newcomers(before, nodes(&wanted.planned).map(|(key, _)| key));
     let announced = wanted.private.announced.clone();
     Ok(go(client, ready, announced, &new, false, context).await)
 }

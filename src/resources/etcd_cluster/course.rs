@@ -15,7 +15,7 @@ use crate::domain::etcd::{ClusterId, Host, MemberId, Observed, Refusal, Settings
 use crate::engine::{Announced, Stopped, converge};
 use crate::host::Target;
 use crate::resources::certificates::{CertificateTerms, terms};
-use crate::resources::fleet::{as_one, locked};
+use crate::resources::fleet::{as_one, locked, newcomers};
 use crate::resources::host::target;
 use crate::resources::pins::{Places, place_of};
 use crate::resources::programs::programs;
@@ -207,10 +207,8 @@ pub(super) async fn reach(
 ) -> Result<Reached, Diagnostics> {
     let ready = ready(client, &wanted.planned, prior, &wanted.private, id);
     let ready = ready.map_err(|gap| Diagnostics::from(gap.into_error()))?;
-    // A host that was there before is not waited for: it may have died, and others may be mended without it.
-    let old: BTreeSet<&String> = prior.into_iter().flat_map(members).map(|(key, _)| key).collect();
-    let new = members(&wanted.planned).map(|(key, _)| key).filter(|it| !old.contains(it));
-    let new = new.cloned().collect();
+    let before = prior.into_iter().flat_map(members).map(|(key, _)| key);
+    let new = newcomers(before, members(&wanted.planned).map(|(key, _)| key));
     let mut announced = wanted.private.announced.clone();
     if prior.is_none() {
         // What a creation left that was never of use to anybody. A member that was never started, when the others have found
