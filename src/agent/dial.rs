@@ -1,7 +1,6 @@
 //! Whether packets of this host reach others, and whether members of etcd are there.
 #![expect(clippy::disallowed_methods, reason = "opens sockets")]
 
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::change::Host;
-use super::fault::Fault;
+use super::fault::{Fault, chain};
 use super::snapshot::credentials;
 use crate::proto::agent::dialled::Outcome;
 use crate::proto::agent::{DialReply, DialRequest, Dialled};
@@ -83,16 +82,6 @@ async fn meet(
 ) -> Result<(), CallError> {
     let api = Api::open(stream, address.ip(), known).await?;
     api.status().await.map(drop)
-}
-
-fn chain(error: &CallError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text = format!("{text}: {error}");
-        next = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

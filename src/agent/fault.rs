@@ -33,15 +33,21 @@ impl Fault {
     }
 }
 
+/// An error with all that led to it.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
 impl From<Fault> for Status {
     fn from(fault: Fault) -> Self {
-        let mut text = fault.to_string();
-        let mut cause = fault.source();
-        while let Some(error) = cause {
-            // Writing to a string cannot fail.
-            let _ = write!(text, ": {error}");
-            cause = error.source();
-        }
+        let text = chain(&fault);
         match fault {
             Fault::Invalid(_) => Self::invalid_argument(text),
             Fault::Refused(_) => Self::failed_precondition(text),

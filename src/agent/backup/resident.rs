@@ -9,9 +9,9 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
-use super::take::{Outcome, ask, take, tell, words};
+use super::take::{Outcome, ask, take, tell};
 use crate::agent::clock;
-use crate::agent::fault::Fault;
+use crate::agent::fault::{Fault, chain};
 use crate::agent::options::Resident;
 use crate::agent::place::Root;
 use crate::domain::backup::{Moment, Schedule, Settings, Turn, turn};
@@ -26,10 +26,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 pub(in crate::agent) fn stay(wish: &Resident) -> io::Result<()> {
     let root = Root::open(wish.root.as_deref()).map_err(io::Error::other)?;
     let text = std::fs::read(&wish.settings)?;
-    let (settings, schedule) = Settings::parse(&text).map_err(|fault| {
-        let source = std::error::Error::source(&fault).map(|it| format!(": {it}"));
-        io::Error::other(format!("the settings: {fault}{}", source.unwrap_or_default()))
-    })?;
+    let (settings, schedule) = Settings::parse(&text)
+        .map_err(|fault| io::Error::other(format!("the settings: {}", chain(&fault))))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let root = Arc::new(root);
     let ended = runtime.block_on(async {
@@ -53,7 +51,7 @@ async fn live(root: &Arc<Root>, settings: &Settings, schedule: &Schedule) {
                 pause
             }
             Err(fault) => {
-                let text = words(fault);
+                let text = chain(&fault);
                 // The same once.
                 if text != said {
                     tell(&text);

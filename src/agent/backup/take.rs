@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::shelf::{Part, Shelf};
 use crate::agent::clock;
-use crate::agent::fault::Fault;
+use crate::agent::fault::{Fault, chain};
 use crate::agent::forward;
 use crate::agent::line::hex;
 use crate::agent::place::{HostPath, Root};
@@ -116,7 +116,7 @@ pub(super) async fn take(
     let is_first = cover(root, settings, &key, manifest.covers()).await;
     let is_elsewhere = slot.is_some() && matches!(is_first, Ok(false));
     if let Err(fault) = is_first {
-        tell(&format!("the cluster takes no note of {}: {}", manifest.name, words(fault)));
+        tell(&format!("the cluster takes no note of {}: {}", manifest.name, chain(&fault)));
     }
     let (at, settings, schedule) = (Arc::clone(root), settings.clone(), schedule.clone());
     let rest = move || {
@@ -256,11 +256,6 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
     spawn_blocking(work).await.map_err(Fault::failed("finish the work"))?
-}
-
-/// With all that led to it.
-pub(super) fn words(fault: Fault) -> String {
-    tonic::Status::from(fault).message().to_owned()
 }
 
 /// For the log of the service.
