@@ -32,12 +32,8 @@ pub(super) type Ways = BTreeMap<String, Vec<Way>>;
 impl EtcdCluster<'_> {
     /// Of a newcomer and all members, in both directions.
     pub(super) async fn prove_ways_of(&mut self, newcomer: &Name) -> Result<(), HostError> {
-        let members = self.round.cluster().into_iter().flat_map(|it| it.members);
-        let address = |it: &PeerUrl| it.as_str().strip_prefix("https://")?.parse().ok();
-        let there = members.filter_map(|it| {
-            let at = it.peer_urls.first().and_then(address)?;
-            Some(Way { to: it.label(), at, is_served: true })
-        });
+        let there = self.members();
+        let there = there.map(|(it, at)| Way { to: it.label(), at, is_served: true });
         let port = self.setup.desired.ports.peer;
         let at = SocketAddr::new(self.sites[newcomer.as_str()].place.address, port);
         let back = Way { to: newcomer.to_string(), at, is_served: false };
@@ -48,16 +44,22 @@ impl EtcdCluster<'_> {
         self.meet_from(newcomer).await
     }
 
+    /// Those that the last look has told of, and where the others reach them.
+    fn members(&self) -> impl Iterator<Item = (Member, SocketAddr)> + use<> {
+        let address = |it: &PeerUrl| it.as_str().strip_prefix("https://")?.parse().ok();
+        let members = self.round.cluster().into_iter().flat_map(|it| it.members);
+        members.filter_map(move |it| {
+            let at = it.peer_urls.first().and_then(address)?;
+            Some((it, at))
+        })
+    }
+
     /// On the host of a newcomer every member proves itself, and takes its certificate: a port that is open may be that of
     /// something between them. The certificates of members have the same names for clients as for each other.
     async fn meet_from(&mut self, newcomer: &Name) -> Result<(), HostError> {
         let port = self.setup.desired.ports.client;
-        let members = self.round.cluster().into_iter().flat_map(|it| it.members);
-        let address = |it: &PeerUrl| it.as_str().strip_prefix("https://")?.parse().ok();
-        let there = members.filter(Member::is_healthy).filter_map(|it| {
-            let peer: SocketAddr = it.peer_urls.first().and_then(address)?;
-            Some((it.label(), SocketAddr::new(peer.ip(), port)))
-        });
+        let there = self.members().filter(|(it, _)| it.is_healthy());
+        let there = there.map(|(it, peer)| (it.label(), SocketAddr::new(peer.ip(), port)));
         let (labels, targets): (Vec<_>, Vec<_>) = there.unzip();
         let site = &self.sites[newcomer.as_str()];
         let files = [site.certificate("ca"), site.certificate(SERVER), site.key(SERVER)];
