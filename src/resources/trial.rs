@@ -179,6 +179,52 @@ impl Terraform {
     }
 }
 
+impl Terraform {
+    /// An apply, and an import where it asks for one: it was complete, and only the state did not know it.
+    pub(super) async fn goes_on(
+        &mut self,
+        machines: &impl Stage,
+        config: Option<&Json>,
+        (resource, id): (&str, &str),
+    ) -> Outcome {
+        let done = self.apply(machines, config).await;
+        if let (None, true, Err(why)) = (&self.stored, config.is_some(), &done)
+            && why.contains(&format!("`terraform import {resource}.NAME {id}`"))
+        {
+            self.import(machines, id).await.unwrap();
+            return self.apply(machines, config).await;
+        }
+        done
+    }
+
+    /// What is stored, in words, without what chance has chosen.
+    pub(super) fn in_words(&self) -> Vec<String> {
+        let Some(stored) = &self.stored else { return Vec::new() };
+        let mut private: Json = serde_json::from_slice(&stored.private).unwrap();
+        // The plan of a run that goes on has less to announce.
+        private["announced"] = Json::Null;
+        let state = stored.state.entries().into_iter().flatten();
+        let state = state.map(|(name, it)| without_chance(&format!("{name} = {it:?}")));
+        let private = without_chance(&format!("beside the state: {private}"));
+        std::iter::once(private).chain(state).collect()
+    }
+}
+
+/// Two ends of an operation, in words, are the same.
+#[track_caller]
+pub(super) fn same_end(told: &str, found: &[String], expected: &[String], history: &str) {
+    let only = |those: &[String], others: &[String]| {
+        let only = those.iter().filter(|it| !others.contains(it));
+        only.map(|it| format!("\n  {it}")).collect::<Vec<_>>().concat()
+    };
+    assert!(
+        found == expected,
+        "{told}:\nonly now:{}\nonly undisturbed:{}\n{history}",
+        only(found, expected),
+        only(expected, found)
+    );
+}
+
 /// The clock of a test runs ahead of that of the machine.
 fn context() -> Context {
     let ahead = Instant::now().into_std().saturating_duration_since(std::time::Instant::now());

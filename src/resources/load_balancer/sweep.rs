@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::LoadBalancer;
 use crate::actions::balancer::fake::Machines;
 use crate::host::fake::{Failure, FakeHost};
-use crate::resources::trial::{Outcome, Stage, Terraform, some, without_chance};
+use crate::resources::trial::{Stage, Terraform, same_end, some, without_chance};
 use crate::tfplugin::api::erase_resource;
 
 /// So many changes of each story are tried at each run of the tests.
@@ -128,22 +128,11 @@ impl Story {
             };
             let (machines, mut engine) = (start.fork(), before.clone());
             machines.fails_at(*number, failure.clone());
-            let done = self.goes_on(&machines, &mut engine).await;
+            let done =
+                engine.goes_on(&machines, self.last.as_ref(), ("ha_load_balancer", &id())).await;
             let told = format!("{failure:?} at {change:?}, then {done:?}");
             self.again(&told, &machines, &mut engine, &expected).await;
         }
-    }
-
-    /// An apply, and an import where it asks for one: the balancer was complete, and only the state did not know it.
-    async fn goes_on(&self, machines: &Arc<Machines>, engine: &mut Terraform) -> Outcome {
-        let done = engine.apply(machines, self.last.as_ref()).await;
-        if let (None, true, Err(why)) = (&engine.stored, self.last.is_some(), &done)
-            && why.contains("terraform import ha_load_balancer.NAME")
-        {
-            engine.import(machines, &id()).await.unwrap();
-            return engine.apply(machines, self.last.as_ref()).await;
-        }
-        done
     }
 
     /// The next run brings it to its end.
@@ -154,20 +143,10 @@ impl Story {
         engine: &mut Terraform,
         expected: &[String],
     ) {
-        let done = self.goes_on(machines, engine).await;
+        let done = engine.goes_on(machines, self.last.as_ref(), ("ha_load_balancer", &id())).await;
         done.unwrap_or_else(|why| panic!("{told}, then {why}\n{}", history(machines)));
         let found = self.end(told, machines, engine).await;
-        let only = |those: &[String], others: &[String]| {
-            let only = those.iter().filter(|it| !others.contains(it));
-            only.map(|it| format!("\n  {it}")).collect::<Vec<_>>().concat()
-        };
-        assert!(
-            found == expected,
-            "{told}:\nonly now:{}\nonly undisturbed:{}\n{}",
-            only(&found, expected),
-            only(expected, &found),
-            history(machines)
-        );
+        same_end(told, &found, expected, &history(machines));
     }
 
     /// All that there is, without what chance has chosen.
@@ -188,14 +167,7 @@ impl Story {
             contents.map(move |it| format!("{at} {}", without_chance(&it)))
         });
         let mut end: Vec<String> = on_hosts.chain(machines.running()).collect();
-        if let Some(stored) = &engine.stored {
-            let mut private: Json = serde_json::from_slice(&stored.private).unwrap();
-            // The plan of a run that goes on has less to announce.
-            private["announced"] = Json::Null;
-            end.push(without_chance(&format!("beside the state: {private}")));
-            let state = stored.state.entries().into_iter().flatten();
-            end.extend(state.map(|(name, it)| without_chance(&format!("{name} = {it:?}"))));
-        }
+        end.extend(engine.in_words());
         end
     }
 }

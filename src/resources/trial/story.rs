@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
-use super::{Outcome, Stage, Terraform, without_chance};
+use super::{Stage, Terraform, same_end, without_chance};
 use crate::actions::machines::{Machines, Moment, Play};
 use crate::host::fake::{Failure, FakeHost};
 
@@ -102,7 +102,9 @@ impl<P: Play> Story<P> {
             let (machines, mut engine) = (moment.resume(), terraform.clone());
             if let Some(failure) = failure(number) {
                 machines.fails_after(number % 3, failure.clone());
-                let done = self.goes_on(&machines, &mut engine).await;
+                let done = engine
+                    .goes_on(&machines, self.last.as_ref(), (self.cast.resource, self.cast.id))
+                    .await;
                 told = format!("{told}, then {failure:?} at change {}, then {done:?}", number % 3);
             }
             if self.is_new(&told, &mut seen, &machines, &engine) {
@@ -114,7 +116,9 @@ impl<P: Play> Story<P> {
             let Some(failure) = failure(1 + number % 3) else { continue };
             let (machines, mut engine) = (start.resume(), terraform.clone());
             machines.fails_after(*change, failure.clone());
-            let done = self.goes_on(&machines, &mut engine).await;
+            let done = engine
+                .goes_on(&machines, self.last.as_ref(), (self.cast.resource, self.cast.id))
+                .await;
             let what = machines.changes().get(*change).cloned();
             let told = format!("{failure:?} at {what:?}, then {done:?}");
             if self.is_new(&told, &mut seen, &machines, &engine) {
@@ -136,19 +140,6 @@ impl<P: Play> Story<P> {
         };
         let step = all.len().div_ceil(most);
         all.iter().step_by(step.max(1))
-    }
-
-    /// An apply, and an import where it asks for one: it was complete, and only the state did not know it.
-    async fn goes_on(&self, machines: &Arc<Machines<P>>, engine: &mut Terraform) -> Outcome {
-        let done = engine.apply(machines, self.last.as_ref()).await;
-        let Cast { resource, id, .. } = self.cast;
-        if let (None, true, Err(why)) = (&engine.stored, self.last.is_some(), &done)
-            && why.contains(&format!("`terraform import {resource}.NAME {id}`"))
-        {
-            engine.import(machines, id).await.unwrap();
-            return engine.apply(machines, self.last.as_ref()).await;
-        }
-        done
     }
 
     /// Whether no run before has left everything as it is now.
@@ -179,20 +170,11 @@ impl<P: Play> Story<P> {
         engine: &mut Terraform,
         expected: &[String],
     ) {
-        let done = self.goes_on(machines, engine).await;
+        let done =
+            engine.goes_on(machines, self.last.as_ref(), (self.cast.resource, self.cast.id)).await;
         done.unwrap_or_else(|why| panic!("{told}, then {why}\n{}", history(machines)));
         let found = self.end(told, machines, engine).await;
-        let only = |those: &[String], others: &[String]| {
-            let only = those.iter().filter(|it| !others.contains(it));
-            only.map(|it| format!("\n  {it}")).collect::<Vec<_>>().concat()
-        };
-        assert!(
-            found == expected,
-            "{told}:\nonly now:{}\nonly undisturbed:{}\n{}",
-            only(&found, expected),
-            only(expected, &found),
-            history(machines)
-        );
+        same_end(told, &found, expected, &history(machines));
     }
 
     /// All that there is, without what chance has chosen.
@@ -215,14 +197,7 @@ impl<P: Play> Story<P> {
         end.sort();
         end.dedup();
         end.extend((self.cast.beside)(machines));
-        if let Some(stored) = &engine.stored {
-            let mut private: Json = serde_json::from_slice(&stored.private).unwrap();
-            // The plan of a run that goes on has less to announce.
-            private["announced"] = Json::Null;
-            end.push(without_chance(&format!("beside the state: {private}")));
-            let state = stored.state.entries().into_iter().flatten();
-            end.extend(state.map(|(name, it)| without_chance(&format!("{name} = {it:?}"))));
-        }
+        end.extend(engine.in_words());
         end
     }
 }
