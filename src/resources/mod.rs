@@ -28,6 +28,8 @@ mod load_balancer;
 mod load_balancer_status;
 mod moment;
 mod pins;
+#[cfg(test)]
+mod planned;
 mod programs;
 pub mod provider;
 mod recorded;

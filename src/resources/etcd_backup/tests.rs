@@ -1,17 +1,11 @@
 //! Plans as an engine makes them, from a configuration and a state, in tables. No host is asked.
 #![allow(clippy::needless_pass_by_value, reason = "the rows of a table are values")]
 
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
-use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::resources::provider::tests::{USUAL, client};
-use crate::tfplugin::model::{Model, decode, encode_over};
-use crate::tfplugin::plan;
+use crate::resources::planned::{self, edited, planned};
 use crate::tfplugin::value::Datum;
-use crate::tfplugin::wire::notation::datum;
 
 fn cluster(names: &str, id: &str) -> Json {
     let names: Vec<_> = names.split_whitespace().collect();
@@ -30,62 +24,25 @@ fn cluster(names: &str, id: &str) -> Json {
 
 /// A backup of three, with these attributes instead.
 fn backup(edit: &Json) -> Json {
-    let mut it = json!({
+    let it = json!({
         "name": "nightly", "cluster": cluster("a b c", "7"), "schedule": "0 2 * * *",
         "directory": "/srv/etcd", "retention": {"last": 7},
     });
-    for (key, value) in edit.as_object().unwrap() {
-        it[key] = value.clone();
-    }
-    it
+    edited(it, edit)
 }
 
 fn applied(edit: &Json, drift: &[&str]) -> (EtcdBackupModel, Datum) {
-    let schema = EtcdBackupModel::schema(0);
-    let config = datum(&backup(edit), schema.ty());
-    let planned = plan::propose(&schema.attributes, &config, &Datum::Null);
-    let mut model: EtcdBackupModel = decode(&planned).unwrap();
-    model.id = "1".into();
-    model.drift = Value::Known(drift.iter().map(|it| (*it).to_owned()).collect());
-    let state = encode_over(&model, &planned);
-    (model, state)
+    planned::applied(&backup(edit), |model: &mut EtcdBackupModel| {
+        model.id = "1".into();
+        model.drift = Value::Known(drift.iter().map(|it| (*it).to_owned()).collect());
+    })
 }
 
 /// What a plan says: errors and warnings with their paths, and steps.
 async fn told(prior: Option<(Json, &[&str])>, edit: Json) -> Vec<String> {
-    let schema = EtcdBackupModel::schema(0);
-    let attributes = &schema.attributes;
-    let config = datum(&backup(&edit), schema.ty());
-    let mut found = plan::check(attributes, &config);
-    let model: EtcdBackupModel = match decode(&config) {
-        Ok(model) => model,
-        Err(diags) => return shown(&diags),
-    };
-    if !found.has_errors() {
-        found.extend(EtcdBackup.validate(&model));
-    }
     let prior = prior.map(|(edit, drift)| applied(&edit, drift));
-    let before = prior.as_ref().map_or(&Datum::Null, |it| &it.1);
-    let proposed = plan::propose(attributes, &config, before);
-    if prior.is_some() {
-        found.extend(plan::refusals(&plan::changes(attributes, before, &proposed)));
-    }
-    if found.has_errors() {
-        return shown(&found);
-    }
-    let object = |state| Object { state, private: Kept::default(), identity: None };
-    let mut change = Planning {
-        config: model,
-        prior: prior.map(|it| object(it.0)),
-        planned: decode(&proposed).unwrap(),
-        private: Kept::default(),
-        replace: Vec::new(),
-        steps: Vec::new(),
-    };
-    let context = Context::new(CancellationToken::new(), Duration::from_secs(30));
-    let client = client(json!({}), USUAL);
-    found.extend(EtcdBackup.plan(&client, &mut change, &context).await);
-    shown(&found).into_iter().chain(change.steps).collect()
+    let (found, change) = planned(&EtcdBackup, &backup(&edit), prior, Kept::default()).await;
+    shown(&found).into_iter().chain(change.into_iter().flat_map(|it| it.steps)).collect()
 }
 
 fn shown(diags: &Diagnostics) -> Vec<String> {

@@ -4,18 +4,12 @@
 mod foretold;
 mod refusals;
 
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
-use tokio_util::sync::CancellationToken;
 
 use super::model::complete;
 use super::*;
-use crate::resources::provider::tests::{USUAL, client};
-use crate::tfplugin::model::{Model, decode, encode_over};
-use crate::tfplugin::plan;
+use crate::resources::planned::{self, edited, expect, planned};
 use crate::tfplugin::value::Datum;
-use crate::tfplugin::wire::notation::datum;
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n";
 
@@ -31,39 +25,29 @@ fn nodes(names: &str) -> Json {
 /// The cluster of etcd, with these attributes instead.
 fn etcd(edit: Json) -> Json {
     let host = |address: &str| json!({"host": {"address": address}, "address": address});
-    let mut etcd = json!({
+    let etcd = json!({
         "id": "7", "name": "prod", "ca_certificate": PEM, "generation": 0,
         "endpoints": ["https://198.51.100.1:2379", "https://198.51.100.2:2379"],
         "hosts": {"x": host("198.51.100.1"), "y": host("198.51.100.2")},
     });
-    for (key, value) in edit.as_object().unwrap() {
-        etcd[key] = value.clone();
-    }
-    etcd
+    edited(etcd, &edit)
 }
 
 /// A control plane of three, with these attributes instead.
 fn control_plane(edit: &Json) -> Json {
-    let mut it = json!({
+    let it = json!({
         "name": "prod", "version": "1.34.4", "endpoint": "api.example.test:6443",
         "etcd": etcd(json!({})), "nodes": nodes("a b c"),
     });
-    for (key, value) in edit.as_object().unwrap() {
-        it[key] = value.clone();
-    }
-    it
+    edited(it, edit)
 }
 
 /// What was planned for such a configuration, and its state once that was applied.
 fn applied(edit: &Json) -> (ControlPlaneModel, Datum) {
-    let schema = ControlPlaneModel::schema(0);
-    let config = datum(&control_plane(edit), schema.ty());
-    let planned = plan::propose(&schema.attributes, &config, &Datum::Null);
-    let mut model: ControlPlaneModel = decode(&planned).unwrap();
-    (model.id, model.ca_certificate) = ("1".into(), PEM.into());
-    complete(&mut model);
-    let state = encode_over(&model, &planned);
-    (model, state)
+    planned::applied(&control_plane(edit), |model: &mut ControlPlaneModel| {
+        (model.id, model.ca_certificate) = ("1".into(), PEM.into());
+        complete(model);
+    })
 }
 
 /// What a plan tells.
@@ -81,42 +65,9 @@ async fn plan_of(prior: Option<&Json>, edit: &Json) -> Diagnostics {
 }
 
 async fn told(prior: Option<&Json>, edit: &Json) -> Told {
-    let schema = ControlPlaneModel::schema(0);
-    let attributes = &schema.attributes;
-    let config = datum(&control_plane(edit), schema.ty());
-    let mut found = plan::check(attributes, &config);
-    let model: ControlPlaneModel = match decode(&config) {
-        Ok(model) => model,
-        Err(diags) => return Told { diags, ..Told::default() },
-    };
-    if !found.has_errors() {
-        found.extend(ControlPlane.validate(&model));
-    }
-    let prior = prior.map(applied);
-    let before = prior.as_ref().map_or(&Datum::Null, |it| &it.1);
-    let proposed = plan::propose(attributes, &config, before);
-    if prior.is_some() {
-        found.extend(plan::refusals(&plan::changes(attributes, before, &proposed)));
-    }
-    if found.has_errors() {
-        return Told { diags: found, ..Told::default() };
-    }
-    let object = |state| Object { state, private: Kept::default(), identity: None };
-    let mut change = Planning {
-        config: model,
-        prior: prior.map(|it| object(it.0)),
-        planned: decode(&proposed).unwrap(),
-        private: Kept::default(),
-        replace: Vec::new(),
-        steps: Vec::new(),
-    };
-    let context = Context::new(CancellationToken::new(), Duration::from_secs(30));
-    let client = client(json!({}), USUAL);
-    found.extend(ControlPlane.plan(&client, &mut change, &context).await);
-    Told {
-        diags: found,
-        steps: change.steps,
-        announced: change.private.announced,
-        planned: change.planned,
-    }
+    let (config, prior) = (control_plane(edit), prior.map(applied));
+    let (diags, change) = planned(&ControlPlane, &config, prior, Kept::default()).await;
+    let Some(change) = change else { return Told { diags, ..Told::default() } };
+    let announced = change.private.announced;
+    Told { diags, steps: change.steps, announced, planned: change.planned }
 }

@@ -30,17 +30,6 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::tfplugin::diagnostics::Severity;
-
-/// One error, at this path, with these words.
-#[track_caller]
-fn expect(found: &Diagnostics, edit: &Json, path: &str, words: &str) {
-    let errors: Vec<_> = found.iter().filter(|it| it.severity() == Severity::Error).collect();
-    let [error] = errors.as_slice() else { panic!("{edit}: {errors:?}") };
-    assert_eq!(error.path().to_string(), path, "{edit}: {error:?}");
-    let text = format!("{}: {}", error.summary(), error.detail());
-    assert!(text.contains(words), "{edit}: {text}");
-}
 
 async fn check(edit: Json, path: &str, words: &str) {
     expect(&plan_of(None, &edit).await, &edit, path, words);
