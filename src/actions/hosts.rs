@@ -30,6 +30,12 @@ pub fn seen<T>(answers: Answers<T>) -> BTreeMap<String, T> {
     answers.into_iter().filter_map(look).collect()
 }
 
+/// Those who answered, and why the others did not.
+pub fn parted<T>(answers: Answers<T>) -> (BTreeMap<String, T>, BTreeMap<String, String>) {
+    let silent = silent(&answers);
+    (seen(answers), silent)
+}
+
 /// What did not answer, and why.
 pub fn silent<T>(answers: &Answers<T>) -> BTreeMap<String, String> {
     let silent = answers.iter().filter_map(|(key, it)| {

@@ -18,7 +18,7 @@ pub mod programs;
 mod services;
 mod signing;
 
-pub use self::hosts::{former_key, is_former, seen, silent};
+pub use self::hosts::{former_key, is_former, parted, seen, silent};
 pub use self::identity::random_id;
 pub use self::own::Own;
 pub use self::ownership::{

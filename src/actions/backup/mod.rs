@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 pub use self::look::Look;
 pub use self::site::{Setup, Site, Where};
 pub use self::stored::{Stored, stored};
-use crate::actions::{former_key, is_former, seen, silent};
+use crate::actions::{former_key, is_former, parted, seen};
 use crate::domain::Next;
 use crate::domain::backup::hosts::{Leave, Observed, Refusal, Step, leave, next};
 use crate::domain::name::Name;
@@ -143,7 +143,5 @@ pub async fn look_at_all(
     sites: &BTreeMap<String, Site>,
     setup: &Setup,
 ) -> (BTreeMap<String, Look>, BTreeMap<String, String>) {
-    let answers = fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await;
-    let silent = silent(&answers);
-    (seen(answers), silent)
+    parted(fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await)
 }

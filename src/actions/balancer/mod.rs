@@ -23,7 +23,7 @@ pub use self::look::Look;
 pub use self::setup::Setup;
 pub use self::site::Site;
 pub use self::status::{NodeReport, Report, status};
-use crate::actions::{is_former, seen, silent};
+use crate::actions::{is_former, parted, seen};
 use crate::domain::Next;
 use crate::domain::balancer::{Node, Observed, Process, Refusal, Step, Strangers, leave, next};
 use crate::domain::name::Name;
@@ -184,7 +184,5 @@ pub async fn look_at_all(
     sites: &BTreeMap<String, Site>,
     setup: &Setup,
 ) -> (BTreeMap<String, Look>, BTreeMap<String, String>) {
-    let answers = fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await;
-    let silent = silent(&answers);
-    (seen(answers), silent)
+    parted(fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await)
 }

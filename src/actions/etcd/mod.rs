@@ -37,7 +37,7 @@ pub use self::setup::{Certificates, Setup};
 pub use self::site::Site;
 pub(super) use self::site::{authority, client_files};
 pub use self::status::{MemberReport, Report, Told, status};
-use crate::actions::{is_former, seen, silent};
+use crate::actions::{is_former, parted, seen};
 use crate::domain::Next;
 use crate::domain::etcd::{
     Done, Former, Host, MemberId, Name, Observed, Refusal, Step, Unit, leave, next,
@@ -184,9 +184,7 @@ pub async fn look_at_all(
     sites: &BTreeMap<String, Site>,
     setup: &Setup,
 ) -> (BTreeMap<String, Look>, BTreeMap<String, String>) {
-    let answers = fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await;
-    let silent = silent(&answers);
-    (seen(answers), silent)
+    parted(fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await)
 }
 
 /// What an apply would mend, in sentences.

@@ -32,7 +32,7 @@ pub use self::look::Look;
 pub use self::setup::Setup;
 pub use self::site::Site;
 pub use self::status::{NodeReport, Report, status};
-use crate::actions::{is_former, seen, silent};
+use crate::actions::{is_former, parted, seen};
 use crate::domain::Next;
 use crate::domain::kubernetes::{Data, Node, Observed, Refusal, Step, leave, next};
 use crate::domain::name::Name;
@@ -172,9 +172,7 @@ pub async fn look_at_all(
     sites: &BTreeMap<String, Site>,
     setup: &Setup,
 ) -> (BTreeMap<String, Look>, BTreeMap<String, String>) {
-    let answers = fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await;
-    let silent = silent(&answers);
-    (seen(answers), silent)
+    parted(fleet.look(async |key, host| look::look(&host, &sites[&key], setup).await).await)
 }
 
 /// What an apply would mend, in sentences.
