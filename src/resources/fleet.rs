@@ -8,14 +8,51 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
+use super::pins::Places;
 use super::provider::Client;
 use crate::actions::{Own, record_name};
 use crate::engine::{Fleet, Run, Stopped};
 use crate::host::Target;
-use crate::tfplugin::diagnostics::Diagnostic;
+use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 
 /// For a record that nothing waits for.
 const RECORD_LIMIT: Duration = Duration::from_secs(5);
+
+/// Everything that a run needs.
+pub(super) struct Ready<Setup, Site> {
+    pub(super) setup: Setup,
+    pub(super) sites: BTreeMap<String, Site>,
+    pub(super) targets: BTreeMap<String, Target>,
+    pub(super) places: Places,
+}
+
+/// The end of a run.
+pub(super) struct Reached<Observed, Look> {
+    /// Of the object: a creation that was begun before goes on under its own.
+    pub(super) id: String,
+    pub(super) observed: Option<Observed>,
+    pub(super) stopped: Option<Stopped>,
+    pub(super) looks: BTreeMap<String, Look>,
+    pub(super) places: Places,
+    /// The keys that hosts have shown.
+    pub(super) shown: BTreeMap<String, String>,
+    pub(super) warnings: Diagnostics,
+}
+
+impl<Observed, Look> Reached<Observed, Look> {
+    /// Nothing was looked at.
+    pub(super) fn nothing(id: String, stopped: Stopped) -> Self {
+        Self {
+            id,
+            observed: None,
+            stopped: Some(stopped),
+            looks: BTreeMap::new(),
+            places: Places::new(),
+            shown: BTreeMap::new(),
+            warnings: Diagnostics::new(),
+        }
+    }
+}
 
 /// The hosts of an object, which nobody has contacted yet.
 pub(super) fn fleet(client: &Client, targets: BTreeMap<String, Target>, own: &Own) -> Fleet {

@@ -16,7 +16,7 @@ use crate::engine::{Announced, Fleet, Stopped, converge};
 use crate::host::Target;
 use crate::resources::certificates::{CertificateTerms, terms};
 use crate::resources::etcd_access;
-use crate::resources::fleet::{as_one, locked, newcomers};
+use crate::resources::fleet::{self, as_one, locked, newcomers};
 use crate::resources::host::target;
 use crate::resources::pins::{Places, place_of};
 use crate::resources::programs::programs;
@@ -38,32 +38,9 @@ pub(super) struct Ready {
 }
 
 /// The end of a run.
-pub(super) struct Reached {
-    /// Of the control plane.
-    pub(super) id: String,
-    pub(super) observed: Option<Observed>,
-    pub(super) stopped: Option<Stopped>,
-    looks: BTreeMap<String, Look>,
-    places: Places,
-    /// The keys that hosts have shown.
-    shown: BTreeMap<String, String>,
-    pub(super) warnings: Diagnostics,
-}
+pub(super) type Reached = fleet::Reached<Observed, Look>;
 
 impl Reached {
-    /// Nothing was looked at.
-    fn nothing(id: String, stopped: Stopped) -> Self {
-        Self {
-            id,
-            observed: None,
-            stopped: Some(stopped),
-            looks: BTreeMap::new(),
-            places: Places::new(),
-            shown: BTreeMap::new(),
-            warnings: Diagnostics::new(),
-        }
-    }
-
     /// What only the hosts know.
     pub(super) fn tell(&self, state: &mut ControlPlaneModel) {
         if let Some(ca) = self.looks.values().filter(|it| it.is_ours()).find_map(Look::authority) {

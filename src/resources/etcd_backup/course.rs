@@ -9,9 +9,9 @@ use crate::actions::backup::{Backups, Look, Setup, Site};
 use crate::actions::former_key;
 use crate::domain::backup::hosts::{Leave, Observed};
 use crate::domain::name::Name;
-use crate::engine::{Announced, Stopped, converge};
+use crate::engine::{Announced, converge};
 use crate::host::Target;
-use crate::resources::fleet::locked;
+use crate::resources::fleet::{self, locked};
 use crate::resources::host::target;
 use crate::resources::hosts::cluster_address;
 use crate::resources::pins::{Places, place_of};
@@ -22,24 +22,10 @@ use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
 
 /// Everything that a run needs.
-pub(super) struct Ready {
-    pub(super) setup: Setup,
-    pub(super) sites: BTreeMap<String, Site>,
-    pub(super) targets: BTreeMap<String, Target>,
-    pub(super) places: Places,
-}
+pub(super) type Ready = fleet::Ready<Setup, Site>;
 
 /// The end of a run.
-pub(super) struct Reached {
-    /// Of the backup.
-    pub(super) id: String,
-    pub(super) stopped: Option<Stopped>,
-    looks: BTreeMap<String, Look>,
-    places: Places,
-    /// The keys that hosts have shown.
-    shown: BTreeMap<String, String>,
-    pub(super) warnings: Diagnostics,
-}
+pub(super) type Reached = fleet::Reached<Observed, Look>;
 
 impl Reached {
     /// What is known of the hosts of these states, and of no others.
@@ -117,16 +103,7 @@ pub(super) async fn go(
     let run = run(context, announced);
     let mut fleet = match locked(client, targets, &setup.own, patient, &run).await {
         Ok(fleet) => fleet,
-        Err(stopped) => {
-            return Reached {
-                id: setup.own.id,
-                stopped: Some(stopped),
-                looks: BTreeMap::new(),
-                places: Places::new(),
-                shown: BTreeMap::new(),
-                warnings: Diagnostics::new(),
-            };
-        }
+        Err(stopped) => return Reached::nothing(setup.own.id, stopped),
     };
     let shown = fleet.host_keys();
     let mut world = Backups::new(&mut fleet, setup, sites, leaves);
@@ -137,7 +114,8 @@ pub(super) async fn go(
         warnings.extend(converged.observed.iter().flat_map(silent));
     }
     fleet.release().await;
-    Reached { id, stopped: converged.stopped, looks, places, shown, warnings }
+    let (observed, stopped) = (converged.observed, converged.stopped);
+    Reached { id, observed, stopped, looks, places, shown, warnings }
 }
 
 fn silent(observed: &Observed) -> impl Iterator<Item = Diagnostic> {

@@ -15,7 +15,7 @@ use crate::domain::etcd::{ClusterId, Host, MemberId, Observed, Refusal, Settings
 use crate::engine::{Announced, Stopped, converge};
 use crate::host::Target;
 use crate::resources::certificates::{CertificateTerms, terms};
-use crate::resources::fleet::{as_one, locked, newcomers};
+use crate::resources::fleet::{self, as_one, locked, newcomers};
 use crate::resources::host::target;
 use crate::resources::pins::{Places, place_of};
 use crate::resources::programs::programs;
@@ -27,40 +27,12 @@ use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
 /// Everything that a run needs.
-pub(super) struct Ready {
-    pub(super) setup: Setup,
-    pub(super) sites: BTreeMap<String, Site>,
-    pub(super) targets: BTreeMap<String, Target>,
-    pub(super) places: Places,
-}
+pub(super) type Ready = fleet::Ready<Setup, Site>;
 
 /// The end of a run.
-pub(super) struct Reached {
-    /// Of the cluster.
-    pub(super) id: String,
-    pub(super) observed: Option<Observed>,
-    pub(super) stopped: Option<Stopped>,
-    looks: BTreeMap<String, Look>,
-    places: Places,
-    /// The keys that hosts have shown.
-    shown: BTreeMap<String, String>,
-    pub(super) warnings: Diagnostics,
-}
+pub(super) type Reached = fleet::Reached<Observed, Look>;
 
 impl Reached {
-    /// Nothing was looked at.
-    fn nothing(id: String, stopped: Stopped) -> Self {
-        Self {
-            id,
-            observed: None,
-            stopped: Some(stopped),
-            looks: BTreeMap::new(),
-            places: Places::new(),
-            shown: BTreeMap::new(),
-            warnings: Diagnostics::new(),
-        }
-    }
-
     /// What only the hosts know.
     pub(super) fn tell(&self, state: &mut EtcdClusterModel) {
         if let Some(ca) = self.looks.values().find_map(Look::authority) {

@@ -9,9 +9,9 @@ use crate::actions::balancer::{Balancer, KIND, Look, Setup, Site, needs};
 use crate::actions::{Own, former_key};
 use crate::domain::balancer::{Node, Observed};
 use crate::domain::name::{List, Name};
-use crate::engine::{Announced, Stopped, converge};
+use crate::engine::{Announced, converge};
 use crate::host::Target;
-use crate::resources::fleet::locked;
+use crate::resources::fleet::{self, locked};
 use crate::resources::host::target;
 use crate::resources::pins::{Places, place_of};
 use crate::resources::provider::{Client, Gap};
@@ -22,40 +22,12 @@ use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
 /// Everything that a run needs.
-pub(super) struct Ready {
-    pub(super) setup: Setup,
-    pub(super) sites: BTreeMap<String, Site>,
-    pub(super) targets: BTreeMap<String, Target>,
-    pub(super) places: Places,
-}
+pub(super) type Ready = fleet::Ready<Setup, Site>;
 
 /// The end of a run.
-pub(super) struct Reached {
-    /// Of the balancer.
-    pub(super) id: String,
-    pub(super) observed: Option<Observed>,
-    pub(super) stopped: Option<Stopped>,
-    looks: BTreeMap<String, Look>,
-    places: Places,
-    /// The keys that hosts have shown.
-    shown: BTreeMap<String, String>,
-    pub(super) warnings: Diagnostics,
-}
+pub(super) type Reached = fleet::Reached<Observed, Look>;
 
 impl Reached {
-    /// Nothing was looked at.
-    fn nothing(id: String, stopped: Stopped) -> Self {
-        Self {
-            id,
-            observed: None,
-            stopped: Some(stopped),
-            looks: BTreeMap::new(),
-            places: Places::new(),
-            shown: BTreeMap::new(),
-            warnings: Diagnostics::new(),
-        }
-    }
-
     /// What is known of the nodes of these states, and of no others.
     pub(super) fn kept(&self, mut private: Kept, states: &[&LoadBalancerModel]) -> Kept {
         private.pins.take(&self.places, &self.shown);
