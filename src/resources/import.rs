@@ -1,41 +1,22 @@
 //! How an object on hosts is found again: by any one of its hosts, which remembers the whole of it.
 
+mod identity;
+mod notation;
+
+pub use self::identity::HostedIdentity;
+pub use self::notation::way_in;
+use self::notation::{place, place_of};
 use super::checks;
 use super::host::{HostModel, target};
-use super::hosts::{plain_address, plain_root};
 use super::provider::{Client, Gap};
 use crate::actions::{Unrecorded, recorded};
 use crate::engine::record::Record;
 use crate::host::{HostName, Patience};
-use crate::model;
 use crate::tfplugin::api::ImportKey;
 use crate::tfplugin::diagnostics::Diagnostic;
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Check;
 use crate::tfplugin::value::{Datum, Value};
-
-model! {
-    /// An object on hosts, found by any one of them.
-    pub struct HostedIdentity {
-        /// Name of the object.
-        name: Value<String> = required(),
-        /// Where SSH connects to the host. With `transport = "local"`: its address, which is not contacted.
-        address: Value<String> = required(),
-        /// Port of its SSH server. That of the connection when left out.
-        port: Value<u16> = optional(),
-        /// Who logs in. The user of the connection when left out.
-        user: Value<String> = optional(),
-        /// Name in `connections` of the provider. Its `ssh` when left out.
-        connection: Value<String> = optional(),
-        /// `ssh`, or `local` for a directory of the machine that runs Terraform. `ssh` when left out.
-        transport: Value<String> = optional(),
-        /// Absolute path that comes before every path of a local host.
-        root: Value<String> = optional(),
-    }
-}
-
-/// Before the root of a local host in an id.
-const LOCAL: &str = "local:";
 
 /// The forms of an id.
 const FORMS: &str = "It is `<name>@[user@]<address>[:port]` of any one of its hosts, such as `prod@root@192.0.2.1:22`; \
@@ -231,126 +212,11 @@ impl Sought {
     }
 }
 
-impl HostedIdentity {
-    fn at(name: &Value<String>, host: &HostModel) -> Self {
-        let transport = if host.is_local() == Some(true) { "local".into() } else { Value::Null };
-        Self {
-            name: name.clone(),
-            address: host.address.clone(),
-            port: host.port.clone(),
-            user: host.user.clone(),
-            connection: host.connection.clone(),
-            transport,
-            root: host.root.clone(),
-        }
-    }
-
-    /// What identifies the object of this name on these hosts: what is known already, as long as it leads to one of them;
-    /// otherwise the first.
-    pub fn of<'a>(
-        name: &Value<String>,
-        hosts: impl IntoIterator<Item = &'a HostModel>,
-        known: Option<&Self>,
-    ) -> Option<Self> {
-        let hosts: Vec<_> = hosts.into_iter().collect();
-        let known = known.filter(|it| it.name == *name);
-        let same = known.and_then(|it| Some((it, *hosts.iter().find(|host| it.leads_to(host))?)));
-        match same {
-            Some((known, _)) if known.address.is_known() => Some(known.clone()),
-            Some((_, host)) => Some(Self::at(name, host)),
-            None => hosts.first().map(|host| Self::at(name, host)),
-        }
-    }
-
-    /// Whether it is that host as far as the words tell. What one of them leaves out is as the other has it.
-    fn leads_to(&self, host: &HostModel) -> bool {
-        let is_local = self.transport.known().is_some_and(|it| it == "local");
-        if Some(is_local) != host.is_local() {
-            return false;
-        }
-        let same = |one: Option<&String>, other: Option<&String>, plain: fn(&str) -> String| {
-            one.zip(other).is_some_and(|(one, other)| plain(one) == plain(other))
-        };
-        if is_local {
-            return same(self.root.known(), host.root.known(), plain_root);
-        }
-        let ports = self.port.known().zip(host.port.known());
-        same(self.address.known(), host.address.known(), plain_address)
-            && ports.is_none_or(|(one, other)| one == other)
-    }
-}
-
 /// Whether an object may be called so.
 fn is_name(name: &str) -> bool {
     let is_fine = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
     let ends = name.starts_with('-') || name.ends_with('-');
     (1..=40).contains(&name.len()) && !ends && name.bytes().all(is_fine)
-}
-
-/// What a host is called in an id.
-fn place_of(text: &str) -> Result<HostModel, KeyError> {
-    let is_port = |it: &str| it.bytes().all(|it| it.is_ascii_digit());
-    if let Some(root) = text.strip_prefix(LOCAL).filter(|it| !is_port(it) || it.is_empty()) {
-        let (transport, root) = ("local".into(), root.into());
-        return Ok(HostModel { transport, root, ..HostModel::default() });
-    }
-    // Some directories have users with an `@`.
-    let (user, rest) = match text.rsplit_once('@') {
-        Some((user, rest)) => (user.into(), rest),
-        None => (Value::Null, text),
-    };
-    let (address, port) = match rest.strip_prefix('[').and_then(|it| it.split_once(']')) {
-        Some((inside, "")) => (inside, None),
-        Some((inside, after)) => match after.strip_prefix(':') {
-            Some(port) => (inside, Some(port)),
-            None => (rest, None),
-        },
-        // More than one colon is an IPv6 address, or nothing.
-        None => match rest.split_once(':') {
-            Some((address, port)) if !port.contains(':') => (address, Some(port)),
-            _ => (rest, None),
-        },
-    };
-    if address.is_empty() {
-        return Err(KeyError::NoHost);
-    }
-    let port = port.map(|it| match it.parse() {
-        Ok(port) if is_port(it) => Ok(port),
-        _ => Err(KeyError::Port(it.to_owned())),
-    });
-    let (address, port) = (address.into(), port.transpose()?.into());
-    Ok(HostModel { address, port, user, transport: "ssh".into(), ..HostModel::default() })
-}
-
-/// The part of an id that leads to the host.
-fn place(host: &HostModel) -> String {
-    if host.is_local() == Some(true) {
-        return format!("{LOCAL}{}", host.root.known().map_or("", String::as_str));
-    }
-    let user = host.user.known().map(|it| format!("{it}@")).unwrap_or_default();
-    let address = host.address.known().map_or("", String::as_str);
-    match host.port.known() {
-        Some(port) if address.contains(':') && !address.starts_with('[') => {
-            format!("{user}[{address}]:{port}")
-        }
-        Some(port) => format!("{user}{address}:{port}"),
-        None => format!("{user}{address}"),
-    }
-}
-
-/// How to bring an object into a state that has lost it, by one of its hosts: a part of a sentence.
-pub fn way_in(of: &str, name: &str, host: &HostModel) -> String {
-    if let Some(connection) = host.connection.known() {
-        // No id names a connection.
-        let address = host.address.known().map_or("", String::as_str);
-        return format!(
-            "an `import` block with `identity = {{ name = {name:?}, address = {address:?}, connection = {connection:?} }}`"
-        );
-    }
-    let id = format!("{name}@{}", place(host));
-    let is_plain = |it: char| it.is_ascii_alphanumeric() || "@:./_-".contains(it);
-    let id = if id.chars().all(is_plain) { id } else { format!("'{}'", id.replace('\'', r"'\''")) };
-    format!("`terraform import {of}.NAME {id}`, where NAME is that of this block")
 }
 
 #[cfg(test)]
