@@ -21,6 +21,8 @@ use crate::proto::agent::lock_reply::Outcome as Told;
 use crate::proto::agent::{Claim, Holder};
 
 const FOLDER: &str = "locks";
+/// What a holder writes below its line when its client is gone.
+const ENDING: &str = "ending";
 /// A lock file holds one short line.
 const MOST_BYTES: u64 = 64 << 10;
 
@@ -34,7 +36,7 @@ pub(super) struct Held {
     pub(super) name: String,
     pub(super) generation: u64,
     pub(super) caller: String,
-    _locked: File,
+    locked: File,
 }
 
 /// What became of the wish for a lock.
@@ -93,7 +95,7 @@ impl Locks {
             name: claim.lock.clone(),
             generation,
             caller: asker.caller.clone(),
-            _locked: file,
+            locked: file,
         });
         self.held().insert(claim.lock.clone(), Arc::clone(&held));
         Ok(Outcome::Held(held))
@@ -104,6 +106,14 @@ impl Locks {
         let held = self.claimed(claim)?;
         self.held().remove(&held.name);
         Ok(())
+    }
+
+    /// Tells whoever asks from now on that the steps at work are the last of this agent.
+    pub(super) fn tell_end(&self) {
+        for held in self.held().values() {
+            // One that nobody can read this of is refused, as if this agent went on.
+            let _ = (&held.locked).write_all(format!("{ENDING}\n").as_bytes());
+        }
     }
 
     /// The lock that a call shows.
@@ -149,8 +159,8 @@ fn holder(file: File) -> Holder {
     let mut text = String::new();
     // Without a text the holder has no name, and is one nevertheless.
     let _ = file.take(MOST_BYTES).read_to_string(&mut text);
-    let Some([caller, generation, process, since]) = line::parse(text.trim_end_matches('\n'))
-    else {
+    let mut lines = text.lines();
+    let Some([caller, generation, process, since]) = lines.next().and_then(line::parse) else {
         return Holder::default();
     };
     Holder {
@@ -158,6 +168,7 @@ fn holder(file: File) -> Holder {
         generation: generation.parse().unwrap_or_default(),
         process: process.parse().unwrap_or_default(),
         since: since.parse::<i64>().unwrap_or_default() / 1_000_000_000,
+        ending: lines.next() == Some(ENDING),
     }
 }
 
@@ -257,11 +268,34 @@ mod tests {
         assert_eq!(generation(&ask(&first, &root, 0, "anna\t@\na")), Some(1));
         let Outcome::Taken(holder) = ask(&second, &root, 0, "bert") else { panic!("two holders") };
         let caller = "anna\t@\na".to_owned();
-        assert_eq!(holder, Holder { caller, generation: 1, process: 7, since: 5 });
+        assert_eq!(holder, Holder { caller, generation: 1, process: 7, since: 5, ending: false });
         // Nor may the holder itself take it twice.
         assert!(matches!(ask(&first, &root, 0, "anna"), Outcome::Taken(_)));
         drop(first);
         assert_eq!(generation(&ask(&second, &root, 0, "bert")), Some(2));
+    }
+
+    #[test]
+    fn a_holder_whose_client_is_gone_says_so_until_its_step_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(Some(folder.path())).unwrap();
+        let (first, second) = (Locks::default(), Locks::default());
+        let told = || match ask(&second, &root, 0, "bert") {
+            Outcome::Taken(holder) => Some((holder.caller, holder.ending)),
+            _ => None,
+        };
+        let step = ask(&first, &root, 0, "anna");
+        assert_eq!(told(), Some(("anna".to_owned(), false)));
+        first.tell_end();
+        drop(first);
+        assert_eq!(told(), Some(("anna".to_owned(), true)));
+        drop(step);
+        assert_eq!(told(), None);
+        // The next one begins with a line of its own.
+        let Outcome::Taken(holder) = ask(&Locks::default(), &root, 0, "cora") else {
+            panic!("two")
+        };
+        assert_eq!((holder.caller.as_str(), holder.ending), ("bert", false));
     }
 
     #[test]

@@ -69,6 +69,7 @@ fn serve(options: &Options) -> io::Result<()> {
         let (root, locks, life) = (Arc::new(root), Locks::default(), Life::new());
         let host = Arc::new(Host { root, locks, life });
         let ended = live(Arc::clone(&host), options.silence, tokio::io::join(reader, writer)).await;
+        host.locks.tell_end();
         host.life.end().await;
         ended
     });

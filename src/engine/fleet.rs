@@ -305,6 +305,18 @@ mod tests {
         third.lock(&BTreeSet::new(), Instant::now()).await.unwrap();
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_last_step_of_a_run_that_was_killed_is_waited_for() {
+        let fakes = three();
+        fakes[2].hold_to_the_end_of_a_step("service-x", "anna", 9);
+        let mut next = fleet("anna", &fakes);
+        next.lock(&BTreeSet::new(), Instant::now()).await.unwrap();
+        // Not for ever.
+        fakes[2].hold_to_the_end_of_a_step("service-x", "anna", u32::MAX);
+        let stopped = fleet("anna", &fakes[2..]).lock(&BTreeSet::new(), Instant::now()).await;
+        assert!(matches!(stopped, Err(Stopped::Locked(_))), "{stopped:?}");
+    }
+
     #[tokio::test]
     async fn the_first_that_can_answers_and_silence_is_told_when_none_does() {
         let fakes = three();

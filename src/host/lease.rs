@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tracing::debug;
 
 use super::locked::Asked;
+use super::messages::Holder;
 use super::{Host, HostError, Hosts, Locked, Patience, Target};
 
 /// An agent whose client is gone ends its step and then itself, 30 s after the last heartbeat at the latest.
@@ -39,8 +41,8 @@ impl Lease {
         self.held.as_ref()?.key().map(str::to_owned)
     }
 
-    /// The host, locked by this run. After a loss of the connection this waits until what was asked for over the old one
-    /// has come to its end: the host keeps the lock until then.
+    /// The host, locked by this run. Who has lost his connection keeps the lock until his step has come to its end, whether
+    /// it was this run or another: this waits for that.
     ///
     /// # Errors
     /// The host cannot be reached, or another run has the lock, or has had it since.
@@ -49,23 +51,23 @@ impl Lease {
         if let Some(held) = self.held.as_ref().filter(|it| it.is_same(&host)) {
             return Ok(held.clone());
         }
-        let held = if self.generation == 0 {
-            host.lock(&self.lock, 0).await?
-        } else {
-            self.again(&host).await?
-        };
+        let held = self.lock(&host).await?;
         self.generation = held.generation();
         Ok(self.held.insert(held).clone())
     }
 
-    async fn again(&self, host: &Host) -> Result<Locked, HostError> {
+    async fn lock(&self, host: &Host) -> Result<Locked, HostError> {
         let until = Instant::now() + LINGER;
+        // The agent of a lost connection may not have noticed yet.
+        let is_ours =
+            |holder: &Holder| self.generation != 0 && holder.caller == self.hosts.caller();
         loop {
             match host.ask_lock(&self.lock, self.generation).await? {
                 Asked::Held(locked) => return Ok(locked),
                 Asked::Taken(holder)
-                    if holder.caller == self.hosts.caller() && Instant::now() < until =>
+                    if (holder.ending || is_ours(&holder)) && Instant::now() < until =>
                 {
+                    debug!(host = %host.name(), holder = holder.caller, "waiting for the end of its step");
                     sleep(PAUSE).await;
                 }
                 _ => return host.lock(&self.lock, self.generation).await,
@@ -78,7 +80,7 @@ impl Lease {
         if let Some(held) = self.held.take()
             && let Err(error) = held.release().await
         {
-            tracing::debug!(%error, "the lock ends with the connection");
+            debug!(%error, "the lock ends with the connection");
         }
     }
 }

@@ -238,10 +238,10 @@ async fn a_lock_has_one_holder_and_dies_with_it() {
     first.hello("anna@desk, run 7").await;
     assert_eq!(first.lock().await.generation, 1);
     let Outcome::Taken(holder) = second.ask_lock(0).await else { panic!("two holders") };
-    let Holder { caller, generation, process, since } = holder;
+    let Holder { caller, generation, process, since, ending } = holder;
     assert_eq!((caller.as_str(), generation), ("anna@desk, run 7", 1));
     assert_eq!(Some(process), first.process.id());
-    assert!(since > 0);
+    assert!(since > 0 && !ending);
     first.signal(Signal::KILL);
     first.ended().await;
     assert_eq!(second.lock().await.generation, 2);

@@ -129,8 +129,13 @@ pub(crate) fn interrupt_twice(running: &Running) {
     let _ = kill_process_group(pid(running.pid()), Signal::INT);
 }
 
+/// Its provider notices, and ends after the steps it is at: until then a next run is told that another is at work.
 pub(crate) fn kill_engine(running: &Running) {
+    let providers = children(running.pid());
     kill_process(pid(running.pid()), Signal::KILL).unwrap();
+    until_within(LIMIT, "the end of the providers", || {
+        providers.iter().all(|it| is_gone(*it)).then_some(())
+    });
 }
 
 pub(crate) fn kill_provider(running: &Running) {

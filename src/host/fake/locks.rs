@@ -8,8 +8,20 @@ impl State {
     pub(super) fn lock(&mut self, request: LockRequest) -> Outcome {
         let LockRequest { name, generation } = request;
         let last = self.generations.get(&name).copied().unwrap_or_default();
-        if let Some(caller) = self.taken.get(&name).cloned() {
-            return Outcome::Taken(Holder { caller, generation: last, process: 1, since: 0 });
+        match self.taken.get_mut(&name) {
+            Some((_, Some(0))) => drop(self.taken.remove(&name)),
+            Some((caller, asks)) => {
+                let (caller, ending) = (caller.clone(), asks.is_some());
+                *asks = asks.map(|it| it - 1);
+                return Outcome::Taken(Holder {
+                    caller,
+                    generation: last,
+                    process: 1,
+                    since: 0,
+                    ending,
+                });
+            }
+            None => {}
         }
         if generation != 0 && generation < last {
             return Outcome::Outdated(last);

@@ -140,7 +140,12 @@ impl FakeHost {
 
     /// Somebody else takes a lock, by a connection of his own.
     pub fn hold(&self, lock: &str, caller: &str) {
-        self.state().taken.insert(lock.to_owned(), caller.to_owned());
+        self.state().taken.insert(lock.to_owned(), (caller.to_owned(), None));
+    }
+
+    /// Somebody else has a lock, by a connection that is lost: his last step ends when the lock was asked for so often.
+    pub fn hold_to_the_end_of_a_step(&self, lock: &str, caller: &str, asks: u32) {
+        self.state().taken.insert(lock.to_owned(), (caller.to_owned(), Some(asks)));
     }
 
     /// Somebody else gives it back.

@@ -35,8 +35,9 @@ pub(super) struct State {
     pub(super) generations: BTreeMap<String, u64>,
     /// The locks of the present connection.
     pub(super) held: BTreeSet<String>,
-    /// Locks that somebody else has, by his own connection, and who.
-    pub(super) taken: BTreeMap<String, String>,
+    /// Locks that somebody else has, by his own connection, and who. A number: the connection is lost, and the lock is let
+    /// go when it was asked for so often.
+    pub(super) taken: BTreeMap<String, (String, Option<u32>)>,
     /// By address: the unit that listens there, and what it says.
     pub(super) listeners: BTreeMap<String, (String, Say)>,
     /// By address: how a meeting fails with something between the hosts that answers for whoever is there.
