@@ -28,6 +28,9 @@ mod plane;
 #[path = "../cli/processes.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod processes;
+#[path = "../support/published.rs"]
+#[allow(dead_code, reason = "shared with the tests on real hosts")]
+mod published_folder;
 #[path = "../cli/run.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod run;

@@ -14,53 +14,10 @@ use crate::bind::Bind;
 use crate::engine::Engine;
 use crate::plane::{NODES, Plane};
 use crate::processes::until;
-use crate::run::Run;
+use crate::published_folder::Published;
 
 /// The last number of the address of the balancer.
 const FRONT: u8 = 30;
-
-/// A directory of the repository. Nothing is written there.
-struct Published<'a> {
-    on: &'a Plane,
-    folder: &'a str,
-    variables: BTreeMap<&'a str, String>,
-    /// Of the key for a name server.
-    secret: Option<String>,
-}
-
-impl<'a> Published<'a> {
-    fn new(on: &'a Plane, folder: &'a str) -> Self {
-        let programs = on.path("programs").display().to_string();
-        let variables = BTreeMap::from([("artifacts_directory", programs)]);
-        let at = Self { on, folder, variables, secret: None };
-        at.run("get", &[]).succeeds();
-        at.run("validate", &[]).succeeds();
-        at
-    }
-
-    fn run(&self, verb: &str, arguments: &[&str]) -> Run {
-        let mut command = self.on.bare();
-        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(self.folder));
-        command.env("TF_DATA_DIR", self.on.path("data")).args([verb, "-no-color"]).args(arguments);
-        for (name, value) in &self.variables {
-            command.env(format!("TF_VAR_{name}"), value);
-        }
-        command.envs(self.secret.iter().map(|it| ("HA_TSIG_SECRET", it)));
-        self.on.output(&format!("{verb} in {}", self.folder), command)
-    }
-
-    fn run_on_state(&self, verb: &str, arguments: &[&str]) -> Run {
-        let state = format!("-state={}", self.on.path("terraform.tfstate").display());
-        self.run(verb, &[&[state.as_str(), "-input=false"], arguments].concat())
-    }
-
-    #[track_caller]
-    fn settle(&self) -> Run {
-        let run = self.run_on_state("apply", &["-auto-approve"]).succeeds();
-        self.run_on_state("plan", &["-detailed-exitcode"]).succeeds().says("No changes.");
-        run
-    }
-}
 
 /// False is said.
 fn has_haproxy() -> bool {
@@ -78,7 +35,7 @@ fn the_example_runs_on_this_machine() {
     if !has_haproxy() {
         return;
     }
-    let mut example = Published::new(&on, "examples/local");
+    let mut example = Published::new(&on, "examples/local", &on.path("programs"));
     let hosts = on.path("hosts").display().to_string();
     example.variables.insert("directory", hosts);
     let three = ["a", "b", "c"].map(|it| (it, on.address(it)));
@@ -131,7 +88,7 @@ fn the_module_passes_its_own_tests() {
     if !has_haproxy() {
         return;
     }
-    let mut module = Published::new(&on, "modules/control-plane");
+    let mut module = Published::new(&on, "modules/control-plane", &on.path("programs"));
     let hosts = on.path("hosts");
     fs::create_dir(&hosts).unwrap();
     module.variables.insert("scratch_directory", hosts.display().to_string());
