@@ -1,7 +1,7 @@
 # What there is to run. The work is in scripts/, so that it can be read and run by itself.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help test check lab soak demo demo-plugin docs fuzz bench dist clean
+.PHONY: help test check lab soak demo undemo demo-plugin docs fuzz bench dist clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -22,9 +22,13 @@ lab:
 soak:
 	@scripts/stages setup build agents soak
 
-## make demo    a control plane behind a balancer on this machine: brought up, hurt, repaired, taken down; ENGINE=tofu for OpenTofu
+## make demo    a control plane behind a balancer on this machine: brought up, hurt, repaired, taken down; ENGINE=tofu for OpenTofu, KEEP=1 leaves it running
 demo:
 	@scripts/demo
+
+## make undemo  removes what a demo has left, be it on purpose or as it was killed
+undemo:
+	@scripts/undemo
 
 ## make demo-plugin  the plugin layer at work with a test provider
 demo-plugin:

@@ -8,6 +8,11 @@ terraform | tofu) ;;
 *) fail "ENGINE is terraform or tofu, not $engine_name" ;;
 esac
 
+# Points to the directory of a demo that has left something running, or is about to: one at a time, for its addresses are
+# fixed.
+# shellcheck disable=SC2034,SC2154 # the scripts that source this file use it; lib.sh has the cache
+demo_mark=$cache/demo
+
 # demo_begin: everything happens below $work, which is removed at the end, after `demo_end` if there is one.
 demo_begin() {
     local name
@@ -28,6 +33,8 @@ provider_installation {
   filesystem_mirror { path = "$work/mirror" }
 }
 END
+    # By it undemo knows what the demo has started, whatever has become of the demo.
+    export DEMO_DIRECTORY=$work
     # Habits of the caller would change what is shown.
     for name in $(compgen -e | grep -E '^(TF|HA|PROBE|ETCDCTL)_' || true); do unset "$name"; done
     export PATH=$work/bin:$PATH TF_CLI_CONFIG_FILE=$work/cli.tfrc CHECKPOINT_DISABLE=1
@@ -37,6 +44,18 @@ END
 demo_leave() {
     if declare -F demo_end >/dev/null; then demo_end; fi
     rm -rf "$work"
+}
+
+# processes PATH…: the ids of processes that have one of these in their command line.
+processes() {
+    local process line path
+    for process in /proc/[0-9]*; do
+        # It may have ended meanwhile.
+        line=$({ tr '\0' '\n' <"$process/cmdline"; } 2>/dev/null) || continue
+        for path in "$@"; do
+            [[ $line != *"$path"* ]] || printf '%s ' "${process#/proc/}"
+        done
+    done
 }
 
 # demo_offer TYPE VERSION PROGRAM FILE…: the engine finds this provider, with files beside it; each as NAME=PATH or PATH.
@@ -54,10 +73,11 @@ demo_offer() {
     done
 }
 
-step=0
+step=0 step_began=0
 if [[ -t 1 ]]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
 tell() {
-    step=$((step + 1))
+    [[ $step -eq 0 ]] || printf '(%s s)\n' $((SECONDS - step_began))
+    step=$((step + 1)) step_began=$SECONDS
     printf '\n%s%s. %s%s\n' "$bold" "$step" "$*" "$plain"
 }
 

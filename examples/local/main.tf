@@ -53,6 +53,9 @@ module "control_plane" {
 
   etcd_quota_backend_bytes = var.etcd_quota_backend_bytes
 
+  # In the directory of each host.
+  backup = { schedule = "0 2 * * *", directory = "/srv/etcd-backups", retention = { last = 3, daily = 7 } }
+
   # Nothing to be sorry for: a destroy leaves no data behind.
   deletion_protection = false
   on_destroy          = "purge"

@@ -71,7 +71,7 @@ fn the_example_runs_on_this_machine() {
     example.variables.insert("etcd_quota_backend_bytes", "1073741824".to_owned());
     example.settle().says("restart etcd on");
 
-    example.run_on_state("destroy", &["-auto-approve"]).succeeds().says("5 destroyed");
+    example.run_on_state("destroy", &["-auto-approve"]).succeeds().says("6 destroyed");
     assert_eq!(bind.shows("api", "A"), "-");
     for node in NODES.into_iter().chain(["front"]) {
         // The agent of a local host goes with the provider, which the engine does not wait for.
