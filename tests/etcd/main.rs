@@ -32,5 +32,6 @@ mod imports;
 mod lifecycle;
 mod mirror;
 mod reads;
+mod release;
 mod repairs;
 mod snapshots;
