@@ -12,6 +12,7 @@ use crate::local::{Local, VERSION, for_each_engine_with_etcd};
 for_each_engine_with_etcd![
     this_machine_downloads_once_and_uploads_to_all,
     what_is_not_as_published_is_installed_nowhere,
+    programs_of_a_directory_need_no_network,
 ];
 
 const ABC: [&str; 3] = ["a", "b", "c"];
@@ -59,9 +60,14 @@ fn answer(
 }
 
 fn provider(on: &Local, artifacts: &str) {
+    provider_that(on, "provider", artifacts);
+}
+
+/// `fetch` is who fetches what is not there.
+fn provider_that(on: &Local, fetch: &str, artifacts: &str) {
     let text = format!(
         "terraform {{\n  required_providers {{\n    ha = {{ source = \"terraform-ha/ha\" }}\n  }}\n}}\n\
-         provider \"ha\" {{\n  artifacts = {{\n    fetch_from = \"provider\"\n{artifacts}\n  }}\n}}\n"
+         provider \"ha\" {{\n  artifacts = {{\n    fetch_from = \"{fetch}\"\n{artifacts}\n  }}\n}}\n"
     );
     fs::write(on.path("provider.tf"), text).unwrap();
 }
@@ -87,6 +93,24 @@ fn this_machine_downloads_once_and_uploads_to_all(on: &Local) {
     let archives: Vec<_> = asked.iter().filter(|it| it.ends_with(".tar.gz")).collect();
     assert_eq!(archives.len(), 1, "{asked:?}");
     assert!(archives[0].starts_with("http://mirror.invalid/whole/etcd-v"), "{asked:?}");
+}
+
+/// Whoever would fetch something would have to ask the proxy, which hears of nobody.
+fn programs_of_a_directory_need_no_network(on: &Local) {
+    let (port, asked) = serve(&on.programs);
+    let directory = on.programs.display();
+    for (fetch, node) in [("provider", "a"), ("host", "b")] {
+        provider_that(
+            on,
+            fetch,
+            &format!("directory = \"{directory}\"\nproxy = \"http://127.0.0.1:{port}\"\n"),
+        );
+        on.wish(&[node], "deletion_protection = false\n  on_destroy = \"purge\"");
+        on.settle();
+        assert_eq!(on.etcdctl(node, &["member", "list"]).lines().count(), 1);
+        on.destroy();
+    }
+    assert!(asked.lock().unwrap().is_empty(), "{asked:?}");
 }
 
 fn what_is_not_as_published_is_installed_nowhere(on: &Local) {
