@@ -26,19 +26,22 @@ const BOTH: [usize; 2] = [3, 4];
 /// An API server that starts, beside two that work, on two processors.
 const UP: Duration = Duration::from_mins(2);
 
-struct Door {
-    plane: Plane,
+pub(crate) struct Door {
+    pub(crate) plane: Plane,
 }
 
 impl Door {
     /// None: a lab is impossible here, which was recorded.
     fn new(engine: Engine) -> Option<Self> {
-        let lab = Lab::with_hosts(5)?;
-        let key = format!("private_key_file = \"{}\"", lab.key().display());
-        Some(Self { plane: Plane::on(Cluster::on(lab, engine, "root", &key)) })
+        Some(Self::on(Lab::with_hosts(5)?, engine))
     }
 
-    fn lab(&self) -> &Lab {
+    pub(crate) fn on(lab: Lab, engine: Engine) -> Self {
+        let key = format!("private_key_file = \"{}\"", lab.key().display());
+        Self { plane: Plane::on(Cluster::on(lab, engine, "root", &key)) }
+    }
+
+    pub(crate) fn lab(&self) -> &Lab {
         &self.plane.on.lab
     }
 
@@ -68,12 +71,12 @@ impl Door {
     }
 
     /// Where clients connect.
-    fn to(&self) -> SocketAddr {
+    pub(crate) fn to(&self) -> SocketAddr {
         format!("{}:6443", self.lab().virtual_ip()).parse().unwrap()
     }
 
     /// Whoever has the kubeconfig.
-    fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         let text = fs::read_to_string(self.plane.on.at.path("kubeconfig")).unwrap();
         let data = |name: &str| {
             let line = text.lines().find_map(|it| it.trim().strip_prefix(name)).unwrap();
@@ -85,7 +88,7 @@ impl Door {
         Caller::user(&authority, &certificate, &key, "/api/v1/namespaces/default")
     }
 
-    fn holder(&self, hosts: &[usize]) -> usize {
+    pub(crate) fn holder(&self, hosts: &[usize]) -> usize {
         until("one holder", || match self.lab().holders(&self.lab().virtual_ip(), hosts)[..] {
             [one] => Some(one),
             _ => None,

@@ -1,5 +1,6 @@
 //! One host: its layers, its identity, and its life in systemd-nspawn.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
@@ -52,6 +53,14 @@ impl Host {
     /// Where its file system is seen from this machine.
     pub(crate) fn root(&self) -> PathBuf {
         self.directory.join("root")
+    }
+
+    /// Files and links on its disk that are not those of the image.
+    pub(crate) fn own_files(&self) -> BTreeSet<String> {
+        let upper = self.directory.join("upper").display().to_string();
+        let found =
+            run("find", &[&upper, "(", "-type", "f", "-o", "-type", "l", ")", "-printf", "/%P\\n"]);
+        found.unwrap().lines().map(str::to_owned).collect()
     }
 
     /// What it wrote to its console.

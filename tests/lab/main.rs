@@ -25,6 +25,9 @@ mod program;
 #[allow(dead_code, reason = "the tests on local hosts need more of it")]
 #[path = "../balancer/backend.rs"]
 mod backend;
+#[allow(dead_code, reason = "the tests of DNS records need more of it")]
+#[path = "../dns/bind.rs"]
+mod bind;
 #[allow(dead_code, reason = "the tests of the engines need more of it")]
 #[path = "../cli/directory.rs"]
 mod directory;
@@ -39,6 +42,8 @@ mod engine;
 #[allow(dead_code, reason = "the tests of the engines need more of it")]
 #[path = "../cli/processes.rs"]
 mod processes;
+#[path = "../support/published.rs"]
+mod published_folder;
 #[allow(dead_code, reason = "the tests of the engines need more of it")]
 #[path = "../cli/run.rs"]
 mod run;
@@ -52,6 +57,7 @@ mod workspace;
 mod balancer;
 mod control_plane;
 mod etcd;
+mod examples;
 mod front_door;
 mod hosts;
 mod remote;

@@ -3,7 +3,7 @@
 
 mod amid;
 mod certificates;
-mod client;
+pub(crate) mod client;
 pub(crate) mod cluster;
 
 mod interrupted;
