@@ -173,6 +173,6 @@ fn is_bare(on: &Cluster, host: usize) {
     on.lab.ssh(
         host,
         "test ! -e /etc/etcd-prod && test ! -e /etc/systemd/system/etcd-prod.service && \
-         test ! -e /var/lib/etcd/prod && ! pgrep -x etcd && test -z \"$(ls /var/lib/ha/records 2>/dev/null)\"",
+         test ! -e /var/lib/etcd/prod && ! pgrep -x etcd && test -z \"$(ls /var/lib/ha-agent/records 2>/dev/null)\"",
     );
 }
