@@ -70,6 +70,36 @@ fn the_page_of_the_module_has_all_that_goes_in_and_comes_out() {
 }
 
 #[test]
+fn what_backs_each_claim_of_the_readme_exists() {
+    let page = fs::read_to_string(repository().join("README.md")).unwrap();
+    let (_, claims) = page.split_once("\n| claim | backed by |\n|---|---|\n").unwrap();
+    let (claims, _) = claims.split_once("\n\n").unwrap();
+    for claim in claims.lines() {
+        let links: Vec<_> = claim.split('[').skip(1).filter_map(|it| it.split_once("](")).collect();
+        assert!(!links.is_empty(), "nothing backs {claim}");
+        for (name, target) in links {
+            let target = target.split(')').next().unwrap();
+            let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+            let text = fs::read_to_string(repository().join(path)).unwrap();
+            let is_heading = |it: &str| {
+                let title = it.strip_prefix("## ").map(str::to_lowercase);
+                title.is_some_and(|it| it.replace(' ', "-") == heading)
+            };
+            let name = name.trim_matches('`');
+            let is_word = |it: &str| {
+                it.split(|it: char| it != '_' && !it.is_alphanumeric()).any(|it| it == name)
+            };
+            let exists = if heading.is_empty() {
+                text.lines().any(is_word)
+            } else {
+                text.lines().any(is_heading)
+            };
+            assert!(exists, "{target} has no {name}: {claim}");
+        }
+    }
+}
+
+#[test]
 fn the_provider_has_no_schema_that_terraform_refuses() {
     check_flaws(&registry(), &[]);
 }
