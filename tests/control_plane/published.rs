@@ -99,6 +99,15 @@ fn the_module_passes_its_own_tests() {
     assert_eq!(fs::read_dir(hosts).unwrap().count(), 0, "the tests leave something behind");
 }
 
+/// What takes time is the same for both; what a plan tells is not left to one of them.
+#[test]
+fn the_plans_of_the_module_are_as_its_tests_say_under_terraform_too() {
+    let Some(on) = Plane::new(Engine::Terraform) else { return };
+    let module = Published::new(&on, "modules/control-plane", &on.path("programs"));
+    let only = "-filter=tests/plan.tftest.hcl";
+    module.run("test", &[only]).succeeds().says("tests/plan.tftest.hcl... pass");
+}
+
 #[test]
 fn the_usage_of_the_module_is_valid() {
     for engine in [Engine::Terraform, Engine::Tofu] {

@@ -37,12 +37,18 @@ run "one_host" {
   }
 }
 
-run "three_members_and_two_nodes_behind_a_balancer" {
+run "three_members_with_backups_and_two_nodes_behind_a_balancer" {
   variables {
     hosts               = run.setup.hosts
     etcd_members        = ["a", "b", "c"]
     control_plane_nodes = ["a", "b"]
     load_balancer_nodes = ["front"]
+    backup              = { schedule = "0 0 1 1 *", directory = "/srv/etcd", retention = { last = 3 } }
+  }
+
+  assert {
+    condition     = ha_etcd_backup.this[0].id != ""
+    error_message = "There are no backups."
   }
 
   assert {
@@ -69,6 +75,7 @@ run "nothing_is_left_to_do" {
     etcd_members        = ["a", "b", "c"]
     control_plane_nodes = ["a", "b"]
     load_balancer_nodes = ["front"]
+    backup              = { schedule = "0 0 1 1 *", directory = "/srv/etcd", retention = { last = 3 } }
   }
 
   # In a plan that changed the cluster they would not be known.
@@ -85,5 +92,24 @@ run "nothing_is_left_to_do" {
   assert {
     condition     = output.load_balancer.id != ""
     error_message = "A plan without a change changes the balancer."
+  }
+}
+
+# Neither the first member nor the first node is special.
+run "one_of_each_is_left" {
+  variables {
+    hosts               = run.setup.hosts
+    etcd_members        = ["c"]
+    control_plane_nodes = ["b"]
+  }
+
+  assert {
+    condition     = output.etcd_endpoints == tolist(["https://${var.hosts["c"].address}:2379"])
+    error_message = "Other members than the last one are left."
+  }
+
+  assert {
+    condition     = output.api_servers == tomap({ b = "${var.hosts["b"].address}:6443" }) && output.load_balancer == null
+    error_message = "Other nodes than the last one are left, or a balancer."
   }
 }
