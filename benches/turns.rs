@@ -19,6 +19,8 @@ pub(crate) struct Row {
 pub(crate) enum Aim {
     AtMost(f64),
     TimesPeer(f64),
+    /// The one and the other.
+    Both(f64, f64),
     None,
 }
 
@@ -60,10 +62,14 @@ pub(crate) fn table(peer: &str, rows: &[Row]) -> Result<String> {
     );
     for Row { what, unit, aim, ours, peer } in rows {
         let (a, b) = (median(ours.iter().copied()), median(peer.iter().copied()));
-        let ratio = if peer.is_empty() { String::new() } else { format!("{:.2}", a / b) };
+        // Where the peer has nothing like it, or none of it.
+        let ratio = if b.is_nan() || b == 0.0 { String::new() } else { format!("{:.2}", a / b) };
         let (aim, met) = match *aim {
             Aim::AtMost(most) => (format!("≤ {most} {unit}"), verdict(a <= most)),
             Aim::TimesPeer(times) => (format!("≤ {times:.1}×"), verdict(a / b <= times)),
+            Aim::Both(most, times) => {
+                (format!("≤ {most} {unit}, ≤ {times:.1}×"), verdict(a <= most && a / b <= times))
+            }
             Aim::None => <(String, &str)>::default(),
         };
         let (ours, peer) = (figures(ours, unit), figures(peer, unit));

@@ -174,15 +174,16 @@ impl Client {
         let question = format!("GET {} HTTP/1.1\r\nHost: kubernetes\r\n\r\n", self.path);
         self.stream.write_all(question.as_bytes()).ok()?;
         let head = head(&mut self.stream)?.to_ascii_lowercase();
-        if !head.starts_with("http/1.1 200 ") {
-            eprintln!("refused: {head}");
-            return None;
-        }
         let (_, length) = head.split_once("content-length: ")?;
         let length: usize = length.lines().next()?.parse().ok()?;
         let mut text = vec![0; length];
         self.stream.read_exact(&mut text).ok()?;
-        String::from_utf8(text).ok()
+        let text = String::from_utf8(text).ok()?;
+        if head.starts_with("http/1.1 200 ") {
+            return Some(text);
+        }
+        eprintln!("refused: {head}{text}");
+        None
     }
 
     /// Whether it was ended from the other side, as far as is known here. A server says nothing else unasked.

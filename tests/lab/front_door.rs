@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::backend::Caller;
 use crate::balancer::faults::{FOUND, TAKEN_OVER, during};
 use crate::balancer::load::Load;
+use crate::cgroup;
 use crate::control_plane::{Plane, VERSION};
 use crate::engine::Engine;
 use crate::etcd::cluster::{Cluster, VERSION as ETCD};
@@ -19,9 +21,9 @@ use crate::lab::Lab;
 use crate::processes::{until, until_within};
 
 /// API servers, each with a member of etcd.
-const SERVERS: [(&str, usize); 3] = [("a", 0), ("b", 1), ("c", 2)];
+pub(crate) const SERVERS: [(&str, usize); 3] = [("a", 0), ("b", 1), ("c", 2)];
 const BALANCERS: [(&str, usize); 2] = [("lb1", 3), ("lb2", 4)];
-const BOTH: [usize; 2] = [3, 4];
+pub(crate) const BOTH: [usize; 2] = [3, 4];
 
 /// An API server that starts, beside two that work, on two processors.
 const UP: Duration = Duration::from_mins(2);
@@ -46,7 +48,7 @@ impl Door {
     }
 
     /// `more` are arguments of the control plane.
-    fn wish(&self, more: &str) {
+    pub(crate) fn wish(&self, more: &str) {
         let element = |it: &(&str, usize)| {
             let address = self.lab().address(it.1);
             format!("    {} = {{ host = {{ address = \"{address}\" }} }}\n", it.0)
@@ -89,14 +91,19 @@ impl Door {
     }
 
     pub(crate) fn holder(&self, hosts: &[usize]) -> usize {
-        until("one holder", || match self.lab().holders(&self.lab().virtual_ip(), hosts)[..] {
+        self.holder_of(&self.lab().virtual_ip(), hosts)
+    }
+
+    /// Which of these hosts has an address, as soon as one of them alone has it.
+    pub(crate) fn holder_of(&self, address: &str, hosts: &[usize]) -> usize {
+        until("one holder", || match self.lab().holders(address, hosts)[..] {
             [one] => Some(one),
             _ => None,
         })
     }
 
     /// How many API servers the balancer on a host gives connections to.
-    fn up(&self, host: usize) -> usize {
+    pub(crate) fn up(&self, host: usize) -> usize {
         let output = Command::new("curl")
             .args(["-s", "-m", "5"])
             .arg(format!("http://{}:9100/metrics", self.lab().address(host)))
@@ -104,7 +111,7 @@ impl Door {
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let is_up = |it: &&str| {
-            it.starts_with("haproxy_server_status{proxy=\"back\"")
+            it.starts_with("haproxy_server_status{")
                 && it.contains("state=\"UP\"")
                 && it.ends_with(" 1")
         };
@@ -114,17 +121,25 @@ impl Door {
     /// Until all of them are given connections by both balancers.
     #[track_caller]
     fn until_all_are_up(&self) {
+        self.until_all_are_up_for(&BOTH);
+    }
+
+    /// The same of these balancers.
+    #[track_caller]
+    pub(crate) fn until_all_are_up_for(&self, balancers: &[usize]) {
         for (_, host) in SERVERS {
             self.plane.until_ready(host);
         }
-        let is_so = || BOTH.iter().all(|it| self.up(*it) == SERVERS.len()).then_some(());
+        let is_so = || balancers.iter().all(|it| self.up(*it) == SERVERS.len()).then_some(());
         until_within(UP, "every API server is given connections", is_so);
     }
 
-    /// Sends a signal to the API server of a host.
-    fn signal(&self, host: usize, signal: &str) {
-        let process = self.plane.shown(host, "kube-apiserver", "MainPID");
-        self.lab().ssh(host, &format!("kill -{signal} {process}"));
+    /// Sends a signal to the API server of a host, at once: a way by SSH takes a while of its own.
+    pub(crate) fn signal(&self, host: usize, signal: Signal) {
+        let processes = cgroup::processes(&self.lab().hosts[host].machine);
+        let name = |it: &Pid| fs::read_to_string(format!("/proc/{it}/comm")).unwrap_or_default();
+        let server = processes.into_iter().find(|it| name(it) == "kube-apiserver\n").unwrap();
+        kill_process(server, signal).unwrap();
     }
 }
 
@@ -145,13 +160,13 @@ fn clients_of_api_servers_go_on_through_a_balancer() {
         assert!(lap.failed <= 1, "{lap:?}");
     }
     let lap = during(&load, "an API server is killed", || {
-        on.signal(1, "KILL");
+        on.signal(1, Signal::KILL);
         on.until_all_are_up();
     });
     assert!(lap.failed <= 4 && lap.gap < FOUND, "{lap:?}");
-    let lap = during(&load, "an API server is frozen", || on.signal(2, "STOP"));
+    let lap = during(&load, "an API server is frozen", || on.signal(2, Signal::STOP));
     assert!(lap.failed <= 6 && !lap.has_waited() && lap.until < FOUND, "{lap:?}");
-    on.signal(2, "CONT");
+    on.signal(2, Signal::CONT);
     on.until_all_are_up();
 
     // All of them, one after the other, by an apply.
