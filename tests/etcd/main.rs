@@ -35,3 +35,4 @@ mod reads;
 mod release;
 mod repairs;
 mod snapshots;
+mod story;
