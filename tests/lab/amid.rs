@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -33,7 +36,24 @@ pub(crate) struct Kills {
 #[track_caller]
 pub(crate) fn amid(at: &Workspace, words: &str) -> Running {
     let running = start(at, &[]);
-    let is_amid = has_told(at, &running, words, LIMIT);
+    is_amid(&at.path(LOG), running, words)
+}
+
+/// The same of an apply by this command, which was not started.
+#[track_caller]
+pub(crate) fn amid_command(at: &Workspace, mut command: Command, words: &str) -> Running {
+    let log = at.path(LOG);
+    let _ = fs::remove_file(&log);
+    command.env("TF_LOG_PROVIDER", "INFO").env("TF_LOG_PATH", &log);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    is_amid(&log, Running::new(command.spawn().unwrap()), words)
+}
+
+#[track_caller]
+fn is_amid(log: &Path, running: Running, words: &str) -> Running {
+    let what = format!("a step to {words:?}");
+    let is_it = |line: &str| step(line).is_some() && line.contains(words);
+    let is_amid = tells(log, &running, &what, LIMIT, is_it);
     assert!(is_amid, "no step was to {words:?}:\n{}", Run::new("apply", &running.end()).text);
     running
 }
@@ -53,8 +73,8 @@ pub(crate) fn killed_after_steps(at: &Workspace, arguments: &[&str], kills: &Kil
     for run in 0..kills.most {
         let running = start(at, arguments);
         let is_new = |line: &str| step(line).is_some_and(|it| !known.contains(it));
-        let is_killed =
-            (kills.chosen)(run) && tells(at, &running, "another step", kills.limit, is_new);
+        let is_killed = (kills.chosen)(run)
+            && tells(&at.path(LOG), &running, "another step", kills.limit, is_new);
         if is_killed {
             kill_provider(&running);
         }
@@ -86,23 +106,17 @@ fn start(at: &Workspace, arguments: &[&str]) -> Running {
     }))
 }
 
-/// Waits until a run has told of a step with these words. False: it ended before.
-fn has_told(at: &Workspace, running: &Running, words: &str, limit: Duration) -> bool {
-    let what = format!("a step to {words:?}");
-    tells(at, running, &what, limit, |line| step(line).is_some() && line.contains(words))
-}
-
 /// Waits for a line of the log. False: the run ended before.
 fn tells(
-    at: &Workspace,
+    log: &Path,
     running: &Running,
     what: &str,
     limit: Duration,
     is_it: impl Fn(&str) -> bool,
 ) -> bool {
-    let (log, engine) = (at.path(LOG), running.pid());
+    let engine = running.pid();
     until_within(limit, what, || {
-        let log = fs::read_to_string(&log).unwrap_or_default();
+        let log = fs::read_to_string(log).unwrap_or_default();
         if log.lines().any(&is_it) { Some(true) } else { is_gone(engine).then_some(false) }
     })
 }

@@ -66,3 +66,4 @@ mod service;
 mod service_faults;
 mod ssh;
 mod systemd;
+mod whole;
