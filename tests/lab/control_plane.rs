@@ -21,7 +21,7 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    fn new(engine: Engine, hosts: usize) -> Option<Self> {
+    pub(crate) fn new(engine: Engine, hosts: usize) -> Option<Self> {
         Some(Self::on(Cluster::new(engine, hosts)?))
     }
 
@@ -37,7 +37,7 @@ impl Plane {
     }
 
     /// One member of etcd on the first host, and nodes by key and host; `more` are arguments of the control plane.
-    fn wish(&self, nodes: &[(&str, usize)], more: &str) {
+    pub(crate) fn wish(&self, nodes: &[(&str, usize)], more: &str) {
         let address = |host| self.on.lab.address(host);
         let element = |it: &(&str, usize)| {
             format!("    {} = {{ host = {{ address = \"{}\" }} }}\n", it.0, address(it.1))
@@ -63,7 +63,7 @@ impl Plane {
     }
 
     /// The status of what an API server answers to whoever it is.
-    fn status(&self, host: usize, path: &str) -> String {
+    pub(crate) fn status(&self, host: usize, path: &str) -> String {
         let output = Command::new("curl")
             .args(["-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"])
             .arg(self.on.lab.hosts[host].root().join("etc/kubernetes-prod/pki/ca.crt"))

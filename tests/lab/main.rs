@@ -56,6 +56,7 @@ mod workspace;
 
 mod balancer;
 mod control_plane;
+mod control_plane_faults;
 mod etcd;
 mod examples;
 mod front_door;

@@ -110,7 +110,17 @@ impl Cluster {
     }
 
     pub(crate) fn try_etcdctl(&self, host: usize, arguments: &[&str]) -> Result<String, String> {
-        let keys = self.lab.hosts[host].root().join("etc/etcd-prod");
+        self.etcdctl_of("prod", host, arguments)
+    }
+
+    /// The same with a member of the cluster of this name.
+    pub(crate) fn etcdctl_of(
+        &self,
+        cluster: &str,
+        host: usize,
+        arguments: &[&str],
+    ) -> Result<String, String> {
+        let keys = self.lab.hosts[host].root().join(format!("etc/etcd-{cluster}"));
         let output = Command::new(self.programs.join("etcdctl"))
             .args(["--command-timeout=8s", "--dial-timeout=3s"])
             .arg(format!("--endpoints=https://{}:2379", self.lab.address(host)))
