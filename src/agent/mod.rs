@@ -33,6 +33,7 @@ mod place;
 mod probe;
 mod program;
 mod record;
+mod recovery;
 mod rpc;
 mod run;
 mod serve;

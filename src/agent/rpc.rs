@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tonic::codegen::tokio_stream::Stream;
@@ -16,10 +15,9 @@ use super::lock::Asker;
 use super::place::{HostPath, Root};
 use super::{
     artifacts, backup, clock, dial, facts, forward, journal, kubernetes, listen, machine, own,
-    packages, pki, record, run, services, snapshot, users,
+    packages, pki, record, recovery, run, services, snapshot, users,
 };
 use crate::proto::agent::agent_server::Agent;
-use crate::proto::agent::service_request::Action;
 #[allow(clippy::wildcard_imports, reason = "every call has a request and a reply")]
 use crate::proto::agent::*;
 
@@ -153,22 +151,7 @@ impl Agent for Rpc {
         &self,
         request: Request<ServiceRequest>,
     ) -> Result<Response<ServiceReply>, Status> {
-        let mut request = request.into_inner();
-        let (claim, unit) = (request.claim.take(), request.unit.clone());
-        let Ok(action) = Action::try_from(request.action) else {
-            return Err(Fault::Invalid(format!("there is no action {}", request.action)).into());
-        };
-        if action != Action::Look {
-            let deed = Deed::new(format!("{} {unit:?}", action.as_str_name()), &request);
-            let root = Arc::clone(&self.host.root);
-            let ending = self.host.life.ending();
-            let limit = (request.limit > 0).then(|| Duration::from_secs(request.limit.into()));
-            let unit = unit.clone();
-            let work = async move { services::act(&root, action, &unit, limit, ending).await };
-            self.host.change(claim, deed, work).await?;
-        }
-        let units = if action == Action::ReadUnits { vec![] } else { vec![unit] };
-        answer(ServiceReply { unit: services::look(&self.host.root, &units).await?.pop() })
+        answer(services::serve(&self.host, request.into_inner()).await?)
     }
 
     async fn logs(&self, request: Request<LogsRequest>) -> Result<Response<LogsReply>, Status> {
@@ -326,6 +309,13 @@ impl Agent for Rpc {
         request: Request<BindAdministratorsRequest>,
     ) -> Result<Response<BindAdministratorsReply>, Status> {
         answer(kubernetes::bind(&self.host, request.into_inner()).await?)
+    }
+
+    async fn seal_files(
+        &self,
+        request: Request<SealFilesRequest>,
+    ) -> Result<Response<SealFilesReply>, Status> {
+        answer(recovery::seal_files(&self.host, request.into_inner()).await?)
     }
 
     type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;

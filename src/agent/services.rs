@@ -1,19 +1,21 @@
 //! Services: under systemd by `systemctl` with an argument vector, elsewhere under our own supervisor.
 
 use std::ffi::OsString;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::change::{Deed, Host};
 use super::fault::Fault;
 use super::mutex;
 use super::name;
 use super::place::Root;
 use super::program::{self, Call};
 use super::supervise;
-use crate::proto::agent::Unit;
 use crate::proto::agent::service_request::Action;
+use crate::proto::agent::{ServiceReply, ServiceRequest, Unit};
 
 /// There when systemd is what runs services.
 const RUNS: &str = "/run/systemd/system";
@@ -33,8 +35,29 @@ pub(super) fn are_systemd(root: &Root) -> bool {
     !root.is_own() && rustix::fs::access(RUNS, rustix::fs::Access::EXISTS).is_ok()
 }
 
+/// Does what is asked of a service, unless that is to look alone, and says how it is then.
+pub(super) async fn serve(
+    host: &Arc<Host>,
+    mut request: ServiceRequest,
+) -> Result<ServiceReply, Fault> {
+    let (claim, unit) = (request.claim.take(), request.unit.clone());
+    let Ok(action) = Action::try_from(request.action) else {
+        return Err(Fault::Invalid(format!("there is no action {}", request.action)));
+    };
+    if action != Action::Look {
+        let deed = Deed::new(format!("{} {unit:?}", action.as_str_name()), &request);
+        let (root, ending) = (Arc::clone(&host.root), host.life.ending());
+        let limit = (request.limit > 0).then(|| Duration::from_secs(request.limit.into()));
+        let unit = unit.clone();
+        let work = async move { act(&root, action, &unit, limit, ending).await };
+        host.change(claim, deed, work).await?;
+    }
+    let units = if action == Action::ReadUnits { vec![] } else { vec![unit] };
+    Ok(ServiceReply { unit: look(&host.root, &units).await?.pop() })
+}
+
 /// Does it and waits until it is done.
-pub(super) async fn act(
+async fn act(
     root: &Root,
     action: Action,
     unit: &str,

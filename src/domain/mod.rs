@@ -1,7 +1,7 @@
 //! Pure: facts in, decisions out. Nothing here awaits, reads a clock or meets a host.
 //!
 //! Each topic has a `Desired`, an `Observed`, a `Step`, a `Refusal` and a planner `next`. Here is what they share.
-//! [`service`] is shared with the agent too.
+//! [`backup`], [`recovery`] and [`service`] are shared with the agent too.
 
 #[cfg(feature = "provider")]
 pub mod artifacts;
@@ -22,6 +22,7 @@ pub mod kubernetes;
 pub mod name;
 #[cfg(feature = "provider")]
 pub mod pki;
+pub mod recovery;
 pub mod service;
 #[cfg(feature = "provider")]
 mod step;

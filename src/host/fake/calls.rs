@@ -367,6 +367,13 @@ impl Agent for Calls {
         self.change(claim, line, |_| Ok(BindAdministratorsReply { changed: true })).await
     }
 
+    async fn seal_files(
+        &self,
+        request: Request<SealFilesRequest>,
+    ) -> Result<Response<SealFilesReply>, Status> {
+        Ok(Response::new(pki::seal_files(&self.host.state(), &request.into_inner())?))
+    }
+
     type ForwardStream = Pin<Box<dyn Stream<Item = Result<ForwardReply, Status>> + Send>>;
 
     async fn forward(

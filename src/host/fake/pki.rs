@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, SubjectPublicKeyInfo,
@@ -22,8 +24,8 @@ use x509_parser::prelude::FromDer as _;
 use super::state::{Entry, State};
 use crate::proto::agent::key::Kind;
 use crate::proto::agent::{
-    Key, MakeAuthorityReply, MakeAuthorityRequest, MakeCsrReply, MakeKeyReply, SignReply,
-    SignRequest, Subject,
+    Key, MakeAuthorityReply, MakeAuthorityRequest, MakeCsrReply, MakeKeyReply, SealFilesReply,
+    SealFilesRequest, SealedFile, SignReply, SignRequest, Subject,
 };
 
 /// As the agent's: clocks of other hosts may be behind.
@@ -123,6 +125,26 @@ fn certify(
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
     }
     Ok(params.signed_by(public, issuer).map_err(failed)?.pem())
+}
+
+/// Nobody opens it: it stands for what is in it, and for whom.
+pub(super) fn seal_files(
+    state: &State,
+    request: &SealFilesRequest,
+) -> Result<SealFilesReply, Status> {
+    if request.recipients.is_empty() {
+        return Err(Status::failed_precondition("there is no recipient"));
+    }
+    let mut all = Sha256::new();
+    for SealedFile { name, path } in &request.files {
+        let path = String::from_utf8_lossy(path);
+        let entry = state.files.get(&*path).ok_or_else(|| missing(&path))?;
+        all.update(format!("{name} {:?} ", entry.content));
+    }
+    all.update(format!("{:?}", request.recipients));
+    let body = BASE64_STANDARD.encode(all.finalize());
+    let (begin, end) = ("-----BEGIN AGE ENCRYPTED FILE-----", "-----END AGE ENCRYPTED FILE-----");
+    Ok(SealFilesReply { bundle: format!("{begin}\n{body}\n{end}\n") })
 }
 
 impl super::FakeHost {
