@@ -26,6 +26,9 @@ resource "ha_control_plane" "this" {
   scheduler          = var.scheduler
   certificates       = { extra_sans = var.extra_sans }
 
+  recovery_recipients = var.recovery_recipients
+  recover_from        = var.recover_from
+
   lost_hosts          = var.lost_hosts
   deletion_protection = var.deletion_protection
   on_destroy          = var.on_destroy

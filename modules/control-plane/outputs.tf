@@ -28,6 +28,11 @@ output "ca_certificate" {
   value       = ha_control_plane.this.ca_certificate
 }
 
+output "recovery_bundle" {
+  description = "The keys of the control plane, encrypted to `recovery_recipients`; null without any. Keep a copy elsewhere."
+  value       = ha_control_plane.this.recovery_bundle
+}
+
 output "load_balancer" {
   description = "What other resources need to find the balancer; null without one. It holds no secret."
   value       = one(ha_load_balancer.this[*].access)

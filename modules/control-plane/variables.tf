@@ -255,6 +255,19 @@ variable "lost_hosts" {
   nullable    = false
 }
 
+variable "recovery_recipients" {
+  description = "Public keys of age, `age1…`, whose owners can open `recovery_bundle`. While it is empty, a plan warns."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "recover_from" {
+  description = "A copy of `recovery_bundle` that was kept elsewhere: brings the keys back once no host has them any more."
+  type        = string
+  default     = null
+}
+
 variable "deletion_protection" {
   description = "Refuses to destroy what holds data."
   type        = bool

@@ -5,6 +5,7 @@ mod filled;
 mod forecast;
 mod imported;
 mod model;
+mod recovery;
 #[cfg(test)]
 mod sweep;
 #[cfg(test)]
@@ -49,6 +50,12 @@ pub(super) struct Kept {
     pins: Pins,
     /// What ran on each node when it was last seen.
     last: BTreeMap<String, Last>,
+    /// Nodes that had no keys when they were last seen.
+    #[serde(default)]
+    bare: BTreeSet<String>,
+    /// Nodes that did not answer the last read.
+    #[serde(default)]
+    silent: BTreeSet<String>,
 }
 
 /// What the API server of a node ran.
@@ -76,9 +83,11 @@ impl Resource for ControlPlane {
 
     async fn plan(&self, client: &Client, change: &mut Planning<Self>, _: &Context) -> Diagnostics {
         let planned = &mut change.planned;
+        let prior = change.prior.as_ref().map(|it| &it.state);
+        let is_lost = prior.is_some_and(|it| recovery::is_lost(it, planned, &change.private));
+        recovery::plan_bundle(prior, planned, is_lost);
         complete(planned);
         let mut found = hosts::check_connections(&Path::root("nodes"), &placed(planned), client);
-        let prior = change.prior.as_ref().map(|it| &it.state);
         found.extend(prior.and_then(|it| other_authority(it, planned)));
         let desired = match wish::desired(planned) {
             None => {
@@ -93,7 +102,12 @@ impl Resource for ControlPlane {
             }
             Some(Ok(desired)) => desired,
         };
-        let forecast = forecast::forecast(prior, planned, &desired);
+        if (prior.is_none() || is_lost)
+            && let Err(Gap::Fault(fault)) = recovery::keys(client, planned, prior, &desired)
+        {
+            found.push(fault);
+        }
+        let forecast = forecast::forecast(prior, planned, &desired, is_lost);
         found.extend(forecast.refusal.iter().map(wish::explain));
         found.extend(as_one(
             "The control plane bears less than it could",
@@ -165,8 +179,10 @@ impl Resource for ControlPlane {
         let fleet = fleet(client, targets, &setup.own);
         let ((looks, silent), health) =
             tokio::join!(look_at_all(&fleet, &sites, &setup), ask_health(&fleet, &sites, &access));
+        private.silent.extend(silent.keys().cloned());
         remember(&mut private, &looks, &places);
         state.drift = Value::Known(drift(&setup, &sites, &looks));
+        recovery::read_bundle(&mut state, &looks, silent.is_empty());
         imported::learn(&mut state, &looks);
         let concerns =
             as_one("The control plane needs attention", concerns(&sites, &looks, &health));

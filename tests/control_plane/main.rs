@@ -39,3 +39,4 @@ mod credentials;
 mod lifecycle;
 mod nodes;
 mod published;
+mod recovery;

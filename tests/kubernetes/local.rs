@@ -211,6 +211,7 @@ impl Local {
             is_known: self.is_known,
             last: BTreeMap::new(),
             programs: self.programs(Project::Kubernetes),
+            recovery: None,
             etcd: self.etcd.clone(),
             desired,
         }
@@ -425,6 +426,7 @@ fn wish() -> Wish {
         tls_min_version: TlsVersion::V12,
         tls_cipher_suites: None,
         shutdown_delay: Duration::from_secs(1),
+        recipients: BTreeSet::new(),
         lost_hosts: BTreeSet::new(),
         is_protected: false,
         on_destroy: OnDestroy::Keep,

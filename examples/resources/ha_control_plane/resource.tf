@@ -14,4 +14,12 @@ resource "ha_control_plane" "this" {
     cp2 = { host = { address = "10.0.0.22" } }
     cp3 = { host = { address = "10.0.0.23" } }
   }
+
+  # The public half of what `age-keygen` prints. Its private half is kept where the nodes are not.
+  recovery_recipients = ["age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"]
+}
+
+# Kept beside the private half, it brings the keys back once all nodes are lost.
+output "recovery_bundle" {
+  value = ha_control_plane.this.recovery_bundle
 }

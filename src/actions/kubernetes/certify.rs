@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::look::now;
+use super::recovery::put_authority;
 use super::site::user;
 use super::{ControlPlane, Look, Setup, Site};
 use crate::actions::is_former;
@@ -108,7 +109,7 @@ impl ControlPlane<'_> {
         self.share_keys(&keys).await
     }
 
-    async fn make_folders(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
+    pub(super) async fn make_folders(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
         let sites = &self.sites;
         let made = self.fleet.some(keys, async |key, host| {
             let site = &sites[&key];
@@ -181,28 +182,17 @@ impl ControlPlane<'_> {
 
     /// Through memory alone; the key goes first.
     async fn copy(&mut self, which: Authority, from: &str, to: &[String]) -> Result<(), HostError> {
-        let parts = ["key", "crt"];
         let sites = &self.sites;
         let from = BTreeSet::from([from.to_owned()]);
         let read = self.fleet.some(&from, async |key, host| {
-            let mut contents = Vec::new();
-            for part in parts {
-                let path = format!("{}/ca.{part}", sites[&key].authority(which));
-                contents.push(host.read(&path, 1 << 16).await?.content);
-            }
-            Ok(contents)
+            let own = sites[&key].authority(which);
+            let part = async |it: &str| host.read(&format!("{own}/ca.{it}"), 1 << 16).await;
+            Ok((part("key").await?.content.to_vec(), part("crt").await?.content.to_vec()))
         });
         let contents = gravest(read.await)?.into_values().next().unwrap_or_default();
         let to = to.iter().cloned().collect();
         let put = self.fleet.some(&to, async |key, host| {
-            let own = sites[&key].authority(which);
-            host.make_directory(&own, 0o755, ("", ""), false).await?;
-            for (part, content) in parts.iter().zip(&contents) {
-                let mode = if *part == "key" { 0o600 } else { 0o644 };
-                let (path, content) = (format!("{own}/ca.{part}"), content.to_vec());
-                host.put(File { path, content, mode, ..File::default() }).await?;
-            }
-            Ok(())
+            put_authority(&host, &sites[&key], which, contents.clone()).await
         });
         gravest(put.await).map(drop)
     }

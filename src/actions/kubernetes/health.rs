@@ -325,6 +325,7 @@ mod tests {
             parts: [part; 3],
             previous: None,
             certificates: crate::domain::host::Certificates::Good,
+            bundle: crate::domain::kubernetes::KeptBundle::Absent,
         };
         round.judge("a", &mut facts);
         facts.part(component).unit

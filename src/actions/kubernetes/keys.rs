@@ -12,7 +12,7 @@ use super::raw::Raw;
 use super::site::user;
 use super::{ControlPlane, Look};
 use crate::domain::kubernetes::{Authority, Component, Encryption, EncryptionKey, KeysId};
-use crate::domain::pki::{Found, Seen};
+use crate::domain::pki::{Digest, Found, Seen};
 use crate::engine::gravest;
 use crate::host::{File, HostError};
 
@@ -75,22 +75,44 @@ pub(super) fn keys_id(
     pki: &BTreeMap<Authority, Seen>,
     key: Option<&EncryptionKey>,
 ) -> Option<KeysId> {
-    let mut all = Sha256::new();
+    let mut authorities = BTreeMap::new();
     for which in Authority::OWN {
         let pair = &pki.get(&which)?.authority;
         let (Found::Is(digest), Found::Is(_)) = (&pair.key, &pair.certificate) else {
             return None;
         };
-        all.update(digest);
+        authorities.insert(which, *digest);
     }
     let Found::Is(accounts) = raw.key(&raw.site.pki("sa.key")) else { return None };
-    all.update(accounts);
-    if raw.setup.desired.encryption == Encryption::Secretbox {
-        all.update(Sha256::digest(key?.base64()));
+    let secret = match raw.setup.desired.encryption {
+        Encryption::Secretbox => Some(key?),
+        Encryption::None => None,
+    };
+    Some(Shared { authorities, accounts, secret }.id())
+}
+
+/// All keys that nodes share: digests of the public halves, and the one that has none.
+pub(super) struct Shared<'a> {
+    pub(super) authorities: BTreeMap<Authority, Digest>,
+    pub(super) accounts: Digest,
+    /// None: Secrets are not encrypted.
+    pub(super) secret: Option<&'a EncryptionKey>,
+}
+
+impl Shared<'_> {
+    pub(super) fn id(&self) -> KeysId {
+        let mut all = Sha256::new();
+        for which in Authority::OWN {
+            all.update(self.authorities.get(&which).unwrap_or(&[0; 32]));
+        }
+        all.update(self.accounts);
+        if let Some(secret) = self.secret {
+            all.update(Sha256::digest(secret.base64()));
+        }
+        let half = all.finalize();
+        let half = half.iter().take(16).fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
+        KeysId(format!("{half:032x}"))
     }
-    let half = all.finalize();
-    let half = half.iter().take(16).fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
-    Some(KeysId(format!("{half:032x}")))
 }
 
 impl ControlPlane<'_> {

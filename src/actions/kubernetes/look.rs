@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use super::keys::{Copies, keys_id};
 use super::notes::{Notes, Started};
 use super::raw::Raw;
+use super::recovery::Sealed;
 use super::setup::Setup;
 use super::site::Site;
 use crate::actions::notes::Journal as _;
@@ -17,7 +18,7 @@ use crate::actions::{Marker, Owner as Recorded, record_name};
 use crate::domain::artifacts::{Architecture, Project};
 use crate::domain::host::{MachineId, Owner};
 use crate::domain::kubernetes::{
-    Authority, Component, EncryptionKey, Facts, Part, Settings, Version,
+    Authority, Component, EncryptionKey, Facts, KeptBundle, Part, Settings, Version,
 };
 use crate::domain::pki::{Found, Pair, Seen};
 use crate::host::messages::{self, FactsRequest, file};
@@ -130,6 +131,15 @@ impl Look {
         if self.facts.keys.is_none() {
             found.push(format!("{name}: keys of the control plane are missing"));
         }
+        let is_sealed = match self.facts.bundle {
+            KeptBundle::Absent => setup.desired.recipients.is_empty(),
+            KeptBundle::Stale => false,
+            KeptBundle::Current(_) => true,
+        };
+        // Of what is missing none is sealed.
+        if !is_sealed && self.facts.keys.is_some() {
+            found.push(format!("{name}: its recovery bundle is not up to date"));
+        }
         if !matches!(self.facts.owner, Owner::Ours { is_current: true }) {
             found.push(format!("{name}: its record is not up to date"));
         }
@@ -152,10 +162,11 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     let units = Component::ALL.iter().map(|it| site.unit_path(*it));
     let secret = site.pki(super::keys::SECRETBOX);
     let paths: Vec<_> = own.into_iter().chain(leaves).chain(units).chain([secret]).collect();
-    let names = [record_name(&setup.own.claim), Notes::name(&setup.own.claim)];
+    let claim = &setup.own.claim;
+    let names = [record_name(claim), Notes::name(claim), Sealed::name(claim)];
     let (facts, records, contents) = tokio::try_join!(
         host.facts(request(site, setup)?),
-        async { host.records(&[&names[0], &names[1]]).await },
+        async { host.records(&names.each_ref().map(String::as_str)).await },
         try_join_all(paths.iter().map(|it| content(host, it))),
     )?;
     let incomplete = |reason: String| HostError::Failed {
@@ -229,7 +240,9 @@ fn assemble(
         on_disk.extend(lies.map(|it| (component, it)));
         parts.push(part);
     }
+    let sealed = Sealed::of(records, &setup.own.claim);
     let facts = Facts {
+        bundle: Sealed::seen(sealed, &setup.desired, keys.as_ref()),
         machine: MachineId(raw.facts.machine_id.clone()),
         owner: setup.own.owner(&recorded),
         keys,

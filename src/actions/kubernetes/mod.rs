@@ -16,6 +16,7 @@ mod look;
 mod notes;
 mod perform;
 mod raw;
+mod recovery;
 mod rehearse;
 mod restart;
 mod setup;
@@ -29,6 +30,7 @@ pub use self::access::{ADMINISTRATORS, Access, issue};
 use self::health::Round;
 pub use self::health::{Health, ask_health, concerns};
 pub use self::look::Look;
+pub use self::recovery::{Recovery, RecoveryFault};
 pub use self::setup::Setup;
 pub use self::site::Site;
 pub use self::status::{NodeReport, Report, status};
@@ -130,6 +132,7 @@ impl<'a> ControlPlane<'a> {
             data: self.data,
             leaders: self.leaders(),
             has_admins: self.round.has_admins,
+            recovery: self.setup.recovery.as_ref().map(|it| it.keys().clone()),
             failed: self.failed.clone(),
         }
     }

@@ -23,6 +23,10 @@ impl ControlPlane<'_> {
             Step::Claim { hosts } => self.record(hosts, false).await,
             Step::Record { hosts } => self.record(hosts, true).await,
             Step::Discard { hosts } => self.clean(&Self::keys(hosts), Keys::Wiped).await,
+            Step::Reset { hosts } => self.clean(&Self::keys(hosts), Keys::Rest).await,
+            Step::Recover { hosts } => self.recover(hosts).await,
+            Step::KeepBundle { from, hosts } => self.keep_bundle(from.as_ref(), hosts).await,
+            Step::ForgetBundle { hosts } => self.forget_bundle(hosts).await,
             Step::Certify { hosts } => self.certify(hosts).await,
             Step::Stage { hosts, version } => self.stage(&Self::keys(hosts), *version).await,
             Step::Prepare { hosts, version } => {
@@ -126,7 +130,7 @@ impl ControlPlane<'_> {
 
     /// The note comes first: whoever finds it knows that objects may have been written.
     async fn begin(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
-        if !self.setup.is_known && self.data == Data::Absent {
+        if !self.setup.is_known && self.setup.recovery.is_none() && self.data == Data::Absent {
             // Somebody else may have come meanwhile.
             self.data = self.look_for_data().await;
             if self.data == Data::Present {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::recovery::Recovery;
 use crate::actions::programs::Programs;
 use crate::actions::{Own, etcd};
 use crate::domain::host::Place;
@@ -27,6 +28,8 @@ pub struct Setup {
     pub last: BTreeMap<String, Settings>,
     /// Where the programs come from.
     pub programs: Arc<Programs>,
+    /// Keys from a bundle. None: there is none, or nobody needs it.
+    pub recovery: Option<Recovery>,
     /// The cluster that holds the objects.
     pub etcd: etcd::Access,
 }

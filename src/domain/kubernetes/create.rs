@@ -5,10 +5,10 @@ use super::next::{Turn, differ, everybody, strays};
 use super::observed::{Data, Facts};
 use super::refusal::Refusal;
 use super::rescue::CONTROLLERS;
-use super::shrink;
 use super::steps::Step;
 use super::version::Version;
 use super::view::View;
+use super::{keep, shrink};
 use crate::domain::Next;
 use crate::domain::host::{Certificates, Owner, Unit};
 use crate::domain::name::Name;
@@ -22,7 +22,9 @@ pub(super) fn next(view: &View) -> Next<Step, Refusal> {
         return Next::Refuse(Refusal::Unseen(unseen));
     }
     let is_begun = everybody(observed).any(|(_, it)| it.owner.is_us() && it.is_begun);
-    if !is_begun {
+    // Whoever has the keys of what lies there may go on with it.
+    let recovers = !is_begun && observed.recovery.is_some();
+    if !is_begun && !recovers {
         match observed.data {
             Data::Absent => {}
             Data::Present => return Next::Refuse(Refusal::ForeignData(prefix(view))),
@@ -40,6 +42,11 @@ pub(super) fn next(view: &View) -> Next<Step, Refusal> {
     }
     let hosts: Vec<_> = view.seen().collect();
     let version = view.desired.version;
+    let bare = view.names_of(|it| it.owner == Owner::Unfinished && it.keys.is_none());
+    let are_claimed = hosts.iter().all(|(_, it)| it.owner.is_us());
+    if recovers && are_claimed && !bare.is_empty() {
+        return Next::Act(Step::Recover { hosts: bare });
+    }
     if let Some(step) = outfit(&hosts, version) {
         return Next::Act(step);
     }
@@ -47,6 +54,7 @@ pub(super) fn next(view: &View) -> Next<Step, Refusal> {
         .or_else(|| administrators(view))
         .or_else(|| controllers(view, version))
         .or_else(|| shrink::next(view))
+        .or_else(|| keep::next(view).map(Next::Act))
         .unwrap_or_else(|| {
             let hosts = view.names_of(|it| !matches!(it.owner, Owner::Ours { .. }));
             if hosts.is_empty() { Next::Done } else { Next::Act(Step::Record { hosts }) }

@@ -14,6 +14,7 @@ use super::text::{
 use super::version::Version;
 use crate::domain::host::Place;
 use crate::domain::name::{ClusterName, Name, OnDestroy};
+use crate::domain::recovery::Recipient;
 
 /// Where the objects are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +121,8 @@ pub struct Wish {
     pub tls_cipher_suites: Option<Vec<Suite>>,
     /// From the moment that an API server says it is not ready until it takes no more connections.
     pub shutdown_delay: Duration,
+    /// Who can open the recovery bundle. Empty: there is none.
+    pub recipients: BTreeSet<Recipient>,
     /// Nodes whose machines are gone for ever.
     pub lost_hosts: BTreeSet<Name>,
     /// Refuses to destroy.

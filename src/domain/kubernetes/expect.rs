@@ -2,7 +2,9 @@
 
 use super::arguments::Component;
 use super::desired::Desired;
-use super::observed::{Data, Facts, KeysId, Leader, Leaders, Node, Observed, Part, Settings};
+use super::observed::{
+    Data, Facts, KeptBundle, KeysId, Leader, Leaders, Node, Observed, Part, Settings,
+};
 use super::steps::Step;
 use super::version::Version;
 use crate::domain::host::{Certificates, Owner, Unit};
@@ -15,6 +17,11 @@ pub fn believe(desired: &Desired, observed: &mut Observed, step: &Step) {
         Step::Discard { hosts } | Step::Dismantle { hosts, .. } => {
             on(observed, hosts, clean);
             former(observed, hosts);
+        }
+        Step::Reset { hosts } => on(observed, hosts, clean),
+        Step::Recover { hosts } => {
+            let keys = observed.recovery.clone();
+            on(observed, hosts, |it| it.keys.clone_from(&keys));
         }
         Step::Certify { hosts } => {
             let keys = observed.nodes.values().find_map(|it| it.seen()?.keys.clone());
@@ -70,6 +77,15 @@ pub fn believe(desired: &Desired, observed: &mut Observed, step: &Step) {
         Step::Rewrite { hosts } => {
             on(observed, hosts, |it| put(it, Component::ALL, desired.version));
         }
+        Step::KeepBundle { from, hosts } => {
+            let from = from.as_ref().and_then(|it| observed.nodes.get(it)?.seen());
+            let fresh = KeptBundle::Current(String::new());
+            let bundle = from.map_or(fresh, |it| it.bundle.clone());
+            on(observed, hosts, |it| it.bundle.clone_from(&bundle));
+        }
+        Step::ForgetBundle { hosts } => {
+            on(observed, hosts, |it| it.bundle = KeptBundle::Absent);
+        }
         Step::Record { hosts } => {
             on(observed, hosts, |it| it.owner = Owner::Ours { is_current: true });
         }
@@ -100,6 +116,7 @@ fn clean(facts: &mut Facts) {
     facts.previous = None;
     facts.parts = [Part::ABSENT; 3];
     facts.certificates = Certificates::Missing;
+    facts.bundle = KeptBundle::Absent;
 }
 
 fn put(facts: &mut Facts, components: &[Component], version: Version) {

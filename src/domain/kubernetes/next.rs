@@ -7,7 +7,7 @@ use super::observed::{Facts, KeysId, Node, Observed};
 use super::refusal::Refusal;
 use super::steps::Step;
 use super::view::{View, others};
-use super::{change, create, grow, renew, rescue, shrink};
+use super::{change, create, grow, recover, renew, rescue, shrink};
 use crate::domain::Next;
 use crate::domain::host::{MachineId, Owner};
 use crate::domain::name::Name;
@@ -33,6 +33,9 @@ pub fn next(desired: &Desired, observed: &Observed) -> Next<Step, Refusal> {
     let view = View::new(desired, observed);
     if !is_formed(observed) {
         return create::next(&view);
+    }
+    if recover::is_needed(observed) {
+        return recover::next(&view);
     }
     refuse(&view)
         .or_else(|| rescue::next(&view))
@@ -86,13 +89,17 @@ pub(super) fn differ(observed: &Observed) -> Option<Refusal> {
     Some(Refusal::KeysDiffer { name: name.clone(), other: other.clone() })
 }
 
-/// Wanted nodes with keys of an earlier try, with which nothing was ever started.
+/// Wanted nodes with keys of an earlier try, with which nothing was ever started, and which are not those of the others or of
+/// the bundle.
 pub(super) fn strays(view: &View) -> Vec<Name> {
     let has_begun = |it: &(&Name, &Facts)| it.1.owner.is_us() && it.1.is_begun;
     let keys: Option<&KeysId> = everybody(view.observed)
         .filter(has_begun)
-        .chain(view.seen().filter(|(_, it)| it.owner.is_us()))
-        .find_map(|(_, it)| it.keys.as_ref());
+        .find_map(|(_, it)| it.keys.as_ref())
+        .or(view.observed.recovery.as_ref())
+        .or_else(|| {
+            view.seen().filter(|(_, it)| it.owner.is_us()).find_map(|it| it.1.keys.as_ref())
+        });
     let is_stray = |it: &Facts| it.owner.is_us() && !it.is_begun && it.keys.is_some();
     view.names_of(|it| is_stray(it) && it.keys.as_ref() != keys)
 }

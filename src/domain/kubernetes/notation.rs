@@ -24,6 +24,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::host::{Certificates, MachineId, Owner, Place, Unit};
 use crate::domain::name::{Name, OnDestroy};
+use crate::domain::recovery::Recipient;
 
 /// A wish for these nodes, with defaults for the rest.
 pub(super) fn wish(names: &str, version: &str) -> Wish {
@@ -57,10 +58,16 @@ pub(super) fn wish(names: &str, version: &str) -> Wish {
         tls_min_version: TlsVersion::V12,
         tls_cipher_suites: None,
         shutdown_delay: Duration::from_secs(5),
+        recipients: BTreeSet::new(),
         lost_hosts: BTreeSet::new(),
         is_protected: false,
         on_destroy: OnDestroy::Keep,
     }
+}
+
+/// Somebody who can open a recovery bundle.
+pub(super) fn recipient() -> Recipient {
+    "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj".parse().unwrap()
 }
 
 pub(super) fn want(names: &str, version: &str) -> Desired {
@@ -95,6 +102,7 @@ pub(super) fn fresh(machine: &str) -> Facts {
         parts: [Part::ABSENT; 3],
         previous: None,
         certificates: Certificates::Missing,
+        bundle: KeptBundle::Absent,
     }
 }
 
@@ -128,6 +136,7 @@ pub(super) fn look(text: &str) -> Observed {
         data: if is_formed { Data::Present } else { Data::Absent },
         leaders: serves.then_some(leaders),
         has_admins: serves.then_some(is_formed),
+        recovery: None,
         failed: BTreeSet::new(),
         nodes,
         former,

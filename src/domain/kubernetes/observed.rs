@@ -23,6 +23,8 @@ pub struct Observed {
     pub leaders: Option<Leaders>,
     /// Whether the group of the administrators may administrate. None when no API server could be asked.
     pub has_admins: Option<bool>,
+    /// The keys of the recovery bundle that the user gives. None: there is none.
+    pub recovery: Option<KeysId>,
     /// Nodes that were put back in this run, since they did not serve with what is wished.
     pub failed: BTreeSet<Name>,
 }
@@ -58,6 +60,19 @@ pub struct Facts {
     pub previous: Option<Version>,
     /// The leaves of the node, and the copies of the authorities.
     pub certificates: Certificates,
+    /// What it keeps for the day on which no node has the keys any more.
+    pub bundle: KeptBundle,
+}
+
+/// The recovery bundle that a node keeps beside its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeptBundle {
+    /// None.
+    Absent,
+    /// Of other keys, or for others than are wished.
+    Stale,
+    /// Of the keys of the node, for those who are wished: its text.
+    Current(String),
 }
 
 /// One component of a node.

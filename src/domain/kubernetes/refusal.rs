@@ -194,9 +194,14 @@ pub enum Refusal {
     },
     /// New ones would not be trusted, and Secrets stay unreadable.
     #[error(
-        "no host holds the keys of this control plane any more: restore /etc/kubernetes-<name> of one of them from a copy"
+        "no host holds the keys of this control plane any more: set recover_from to its recovery bundle, or restore /etc/kubernetes-<name> of one host from a copy"
     )]
     KeysLost,
+    /// The keys are not lost while somebody may have them.
+    #[error(
+        "{} cannot be looked at, and may hold keys of this control plane still: make it answer, or put it into lost_hosts", List(.0)
+    )]
+    SilentAtRecovery(Vec<Name>),
     /// None of the present nodes stays.
     #[error("no present node is in the map: keep one, apply, and remove it then")]
     NothingInCommon,
@@ -248,7 +253,7 @@ impl Refusal {
             }
             Self::ForeignData(_) => Subject::EtcdPrefix,
             Self::KeysLost | Self::WouldStopLast(_) => Subject::Cluster,
-            Self::SilentAtDestroy(_) => Subject::LostHosts,
+            Self::SilentAtDestroy(_) | Self::SilentAtRecovery(_) => Subject::LostHosts,
             Self::Protected => Subject::DeletionProtection,
         }
     }

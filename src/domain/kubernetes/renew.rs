@@ -1,5 +1,6 @@
-//! What nobody notices: certificates before their time is up, and the records.
+//! What nobody notices: certificates before their time is up, the recovery bundle, and the records.
 
+use super::keep;
 use super::next::Turn;
 use super::refusal::Refusal;
 use super::steps::Step;
@@ -12,6 +13,9 @@ pub(super) fn next(view: &View) -> Turn {
     let due = view.names_of(|it| it.certificates != Certificates::Good);
     if !due.is_empty() {
         return Some(Next::Act(Step::Certify { hosts: due }));
+    }
+    if let Some(step) = keep::next(view) {
+        return Some(Next::Act(step));
     }
     // A record that is complete says that there is nothing to continue.
     let stale = view.names_of(|it| it.owner != Owner::Ours { is_current: true });

@@ -15,6 +15,10 @@ pub enum Step {
     Claim { hosts: Vec<Name> },
     /// Clean what an unfinished creation left that never started anything.
     Discard { hosts: Vec<Name> },
+    /// Clean what is left of a control plane that has lost its keys.
+    Reset { hosts: Vec<Name> },
+    /// Put the keys of a bundle where none are.
+    Recover { hosts: Vec<Name> },
     /// Make and copy keys, make and renew certificates.
     Certify { hosts: Vec<Name> },
     /// Put the programs of a version beside those that are there.
@@ -41,6 +45,10 @@ pub enum Step {
     Retire { host: Name, was_whole: bool },
     /// Write files that somebody has edited.
     Rewrite { hosts: Vec<Name> },
+    /// Keep the recovery bundle of a node on others too, or a new one.
+    KeepBundle { from: Option<Name>, hosts: Vec<Name> },
+    /// Remove recovery bundles that nobody is to open.
+    ForgetBundle { hosts: Vec<Name> },
     /// Write what was applied into the records.
     Record { hosts: Vec<Name> },
     /// End the control plane on these hosts.
@@ -58,6 +66,8 @@ impl crate::domain::Step for Step {
             | Self::BindAdmins { .. }
             | Self::Confirm { .. }
             | Self::Rewrite { .. }
+            | Self::KeepBundle { .. }
+            | Self::ForgetBundle { .. }
             | Self::Record { .. }
             // What an unfinished creation left: no plan could have told of it, and nobody used it.
             | Self::Retire { was_whole: false, .. } => Kind::Prepare,
@@ -67,7 +77,8 @@ impl crate::domain::Step for Step {
             | Self::Reconfigure { .. }
             | Self::PutBack { .. } => Kind::Restart,
             Self::Retire { was_whole: true, .. } => Kind::Remove,
-            Self::Dismantle { .. } => Kind::MoveAside,
+            Self::Reset { .. } | Self::Dismantle { .. } => Kind::MoveAside,
+            Self::Recover { .. } => Kind::Restore,
         }
     }
 
@@ -75,6 +86,8 @@ impl crate::domain::Step for Step {
         match self {
             Self::Claim { hosts }
             | Self::Discard { hosts }
+            | Self::Reset { hosts }
+            | Self::Recover { hosts }
             | Self::Certify { hosts }
             | Self::Stage { hosts, .. }
             | Self::Prepare { hosts, .. }
@@ -82,6 +95,8 @@ impl crate::domain::Step for Step {
             | Self::Start { hosts, .. }
             | Self::Confirm { hosts, .. }
             | Self::Rewrite { hosts }
+            | Self::KeepBundle { hosts, .. }
+            | Self::ForgetBundle { hosts }
             | Self::Record { hosts }
             | Self::Dismantle { hosts, .. } => hosts.iter().map(Name::as_str).collect(),
             Self::Join { host }
@@ -100,6 +115,14 @@ impl fmt::Display for Step {
             Self::Claim { hosts } => write!(f, "claim {}", List(hosts)),
             Self::Discard { hosts } => {
                 write!(f, "clean what an unfinished creation left on {}", List(hosts))
+            }
+            Self::Reset { hosts } => write!(
+                f,
+                "stop what is left of the control plane on {} and move it aside",
+                List(hosts)
+            ),
+            Self::Recover { hosts } => {
+                write!(f, "bring the keys of the recovery bundle to {}", List(hosts))
             }
             Self::Certify { hosts } => {
                 write!(f, "make or renew the keys and certificates of {}", List(hosts))
@@ -136,6 +159,15 @@ impl fmt::Display for Step {
             }
             Self::Rewrite { hosts } => {
                 write!(f, "write the files of the control plane on {} anew", List(hosts))
+            }
+            Self::KeepBundle { from: None, hosts } => {
+                write!(f, "seal the keys in a recovery bundle, and keep it on {}", List(hosts))
+            }
+            Self::KeepBundle { from: Some(from), hosts } => {
+                write!(f, "keep the recovery bundle of {from} on {} too", List(hosts))
+            }
+            Self::ForgetBundle { hosts } => {
+                write!(f, "remove the recovery bundle from {}", List(hosts))
             }
             Self::Record { hosts } => write!(f, "record on {} what was applied", List(hosts)),
             Self::Dismantle { hosts, is_purged: false } => {

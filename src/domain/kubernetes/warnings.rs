@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::desired::Desired;
+use super::desired::{Desired, Encryption};
 use super::observed::{Node, Observed};
 use super::view::{View, others};
 use crate::domain::name::Name;
@@ -18,6 +18,8 @@ pub enum Warning {
     Pauses(Name),
     /// A balancer cannot see who is ready.
     NoReadyz,
+    /// The keys that Secrets are encrypted with are on the nodes alone.
+    NoRecipients,
 }
 
 /// Everything to know about this wish and this look.
@@ -36,6 +38,9 @@ pub fn warnings(desired: &Desired, observed: &Observed) -> Vec<Warning> {
     }
     if desired.anonymous_paths.iter().all(|it| it.as_str() != "/readyz") {
         found.push(Warning::NoReadyz);
+    }
+    if desired.recipients.is_empty() && desired.encryption != Encryption::None {
+        found.push(Warning::NoRecipients);
     }
     found
 }
@@ -56,6 +61,9 @@ impl fmt::Display for Warning {
             }
             Self::NoReadyz => f.write_str(
                 "`anonymous_paths` lacks `/readyz`, which balancers ask to learn whether a node is ready",
+            ),
+            Self::NoRecipients => f.write_str(
+                "`recovery_recipients` is empty: once no node has the key of Secrets any more, no snapshot of etcd can be read",
             ),
         }
     }

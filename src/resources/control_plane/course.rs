@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::forecast::is_alike;
 use super::model::{ControlPlaneModel, complete, name, nodes};
-use super::{ControlPlane, Kept, Last, wish};
+use super::{ControlPlane, Kept, Last, recovery, wish};
 use crate::actions::kubernetes::{ControlPlane as World, KIND, Look, Setup, Site};
 use crate::actions::{Own, former_key};
 use crate::domain::artifacts::Project;
@@ -46,6 +46,10 @@ impl Reached {
         if let Some(ca) = self.looks.values().filter(|it| it.is_ours()).find_map(Look::authority) {
             state.ca_certificate = Value::Known(ca);
         }
+        if state.recovery_bundle.is_unknown() {
+            let kept = self.looks.values().find_map(Look::bundle);
+            state.recovery_bundle = kept.map_or(Value::Null, Value::from);
+        }
         complete(state);
     }
 
@@ -59,6 +63,8 @@ impl Reached {
         // A host that a node had is of interest until the run has come to its end.
         let is_over = self.stopped.is_none();
         let had = |key: &str, it: &str| name(key).is_some_and(|key| former_key(&key) == it);
+        private.bare.retain(|it| all().any(|(key, _)| key == it));
+        private.silent.retain(|it| all().any(|(key, _)| key == it));
         private.last.retain(|it, _| all().any(|(key, _)| key == it || !is_over && had(key, it)));
         private
     }
@@ -82,6 +88,7 @@ pub(super) fn remember(private: &mut Kept, looks: &BTreeMap<String, Look>, place
             private.last.insert(key.clone(), last);
         }
     }
+    recovery::remember_keys(private, looks);
 }
 
 /// From what is wanted and what was, if there was something.
@@ -138,6 +145,9 @@ pub(super) fn ready(
         terms(&wanted.certificates).ok_or_else(unknown)?;
     let cluster = wanted.name.or_default();
     let is_new = prior.is_none() && wanted.id.known().is_none();
+    let is_lost = prior.is_some_and(|it| recovery::is_lost(it, wanted, private));
+    let recovery =
+        if is_new || is_lost { recovery::keys(client, wanted, prior, &desired)? } else { None };
     let called = format!("kubernetes-{cluster}").parse();
     let setup = Setup {
         called: called.map_err(|_| unknown())?,
@@ -146,6 +156,7 @@ pub(super) fn ready(
         is_known: !is_new,
         last: last.collect(),
         programs: Arc::new(programs(client, Project::Kubernetes)?),
+        recovery,
         etcd: access,
         desired,
     };

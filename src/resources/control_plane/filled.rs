@@ -87,6 +87,7 @@ pub(super) fn filled(model: &ControlPlaneModel) -> (ControlPlaneModel, bool) {
     fill.value(&mut it.anonymous_paths, BTreeSet::from(paths));
     fill.text(&mut it.tls_min_version, "1.2");
     fill.value(&mut it.shutdown_delay, Duration::from_secs(5));
+    fill.value(&mut it.recovery_recipients, Vec::new());
     fill.value(&mut it.lost_hosts, BTreeSet::new());
     fill.value(&mut it.deletion_protection, true);
     fill.text(&mut it.on_destroy, "keep");

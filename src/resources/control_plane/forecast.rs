@@ -7,12 +7,13 @@ use super::wish::desired as wished;
 use crate::domain::Kind;
 use crate::domain::host::{Certificates, MachineId, Owner, Unit};
 use crate::domain::kubernetes::{
-    Component, Data, Desired, Facts, KeysId, Layout, Leader, Leaders, Node, Observed, Part,
-    Refusal, Settings, Step, Version, VersionFault, believe, files, next, service,
+    Component, Data, Desired, Facts, KeptBundle, KeysId, Layout, Leader, Leaders, Node, Observed,
+    Part, Refusal, Settings, Step, Version, VersionFault, believe, files, next, service,
 };
 use crate::domain::name::Name;
 use crate::engine::{Announced, End, steps_of};
 use crate::resources::host::HostModel;
+use crate::tfplugin::value::Value;
 
 /// The steps, what of them is announced, and why there are no more.
 pub(super) struct Forecast {
@@ -23,13 +24,14 @@ pub(super) struct Forecast {
     pub(super) observed: Observed,
 }
 
-/// As if every host answered and every component served.
+/// As if every host answered and every component served. `is_lost`: but that none has the keys.
 pub(super) fn forecast(
     prior: Option<&ControlPlaneModel>,
     planned: &ControlPlaneModel,
     desired: &Desired,
+    is_lost: bool,
 ) -> Forecast {
-    let observed = observed(prior, planned, desired);
+    let observed = observed(prior, planned, desired, is_lost);
     let apply = |it: &mut Observed, step: &Step| believe(desired, it, step);
     let found = steps_of(observed.clone(), |it| next(desired, it), apply);
     let mut announced = Announced::by(&found.steps);
@@ -75,6 +77,7 @@ fn observed(
     prior: Option<&ControlPlaneModel>,
     planned: &ControlPlaneModel,
     desired: &Desired,
+    is_lost: bool,
 ) -> Observed {
     let before = prior.and_then(wished).and_then(Result::ok);
     let old: Vec<(Name, MachineId)> = prior
@@ -93,6 +96,16 @@ fn observed(
             if !has_same_sans || before.nodes.get(was) != desired.nodes.get(key) {
                 facts.certificates = Certificates::OtherNames;
             }
+            facts.bundle = match prior.map(|it| &it.recovery_bundle) {
+                Some(Value::Known(_)) if before.recipients == desired.recipients => {
+                    KeptBundle::Current(String::new())
+                }
+                Some(Value::Known(_)) => KeptBundle::Stale,
+                _ => KeptBundle::Absent,
+            };
+            if is_lost {
+                facts.keys = None;
+            }
         }
         Node::Seen(Box::new(facts))
     };
@@ -106,6 +119,7 @@ fn observed(
         |it: &MachineId| wanted.values().filter_map(Node::seen).any(|facts| facts.machine == *it);
     let former = old.iter().filter(|it| !stays(&it.1));
     let former = former.map(|(key, machine)| (key.clone(), facts(key, machine.clone())));
+    let may_recover = (prior.is_none() || is_lost) && !planned.recover_from.is_null();
     // Who leads is not known: the first one, most likely.
     let leader = || old.first().map_or(Leader::Nobody, |it| leader(&it.1, &wanted));
     Observed {
@@ -114,6 +128,7 @@ fn observed(
         data: if prior.is_some() { Data::Present } else { Data::Absent },
         leaders: prior.map(|_| Leaders { controller_manager: leader(), scheduler: leader() }),
         has_admins: prior.map(|_| true),
+        recovery: may_recover.then(|| KeysId(String::new())),
         failed: BTreeSet::new(),
         nodes: wanted,
     }
@@ -135,6 +150,7 @@ fn fresh(machine: MachineId) -> Facts {
         parts: [Part::ABSENT; 3],
         previous: None,
         certificates: Certificates::Missing,
+        bundle: KeptBundle::Absent,
     }
 }
 

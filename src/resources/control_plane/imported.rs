@@ -91,6 +91,8 @@ mod tests {
             "tls_cipher_suites": ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
             "shutdown_delay": "9s",
             "certificates": {"validity": "24h", "extra_sans": ["x"], "ca_validity": "48h", "key_algorithm": "ecdsa-p256"},
+            "recovery_recipients": ["age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"],
+            "recover_from": "-----BEGIN AGE ENCRYPTED FILE-----",
             "lost_hosts": ["b"], "deletion_protection": false, "on_destroy": "purge",
             "timeouts": {"create": "1h"},
         });

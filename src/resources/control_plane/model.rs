@@ -25,7 +25,8 @@ model! {
     /// and an API server serves during each step. A control plane of one node pauses while it restarts.
     ///
     /// Keys of authorities, service accounts and Secrets lie on the nodes alone, the same on all of them. Without them no
-    /// snapshot of etcd can be read: they are lost when the last node is.
+    /// snapshot of etcd can be read: they are lost when the last node is. With `recovery_recipients` there is a bundle that
+    /// brings them back: keep a copy of it, and the private key that opens it, where neither the nodes nor the state are.
     ///
     /// Controller manager and scheduler talk to the API server of their own node. There is no kubelet on the nodes: webhooks
     /// and aggregated APIs need an address that the nodes reach.
@@ -88,7 +89,14 @@ model! {
         shutdown_delay: Value<Duration> = optional().default("5s").same_when(same_duration).restarts(API_SERVER),
         /// How certificates are made. They are renewed when a third of their time is left, and read anew without a restart.
         certificates: Value<CertificatesModel> = optional().default(Datum::Map(BTreeMap::new())).changes_online(),
-        /// Nodes whose machines are gone for ever: a destroy does not wait for them.
+        /// Public keys of age, `age1…`, whose owners can open `recovery_bundle`. While it is empty and Secrets are encrypted,
+        /// a plan warns.
+        recovery_recipients: Value<Vec<String>> = optional().default(Datum::List(Vec::new())).changes_online(),
+        /// A copy of `recovery_bundle` that was kept elsewhere, and is opened with `recovery_identity` of the provider. Used
+        /// at create, and when no node has the keys any more: the nodes are set up anew in place then, as the plan tells.
+        /// Otherwise it is ignored. The etcd that holds the objects must be there.
+        recover_from: Value<String> = optional().records_change().check(text("a text that begins with `-----BEGIN AGE ENCRYPTED FILE-----`", |it| it.trim_start().starts_with("-----BEGIN AGE ENCRYPTED FILE-----"))),
+        /// Nodes whose machines are gone for ever: neither a destroy nor a recovery waits for them.
         lost_hosts: Value<BTreeSet<String>> = optional().default(Datum::Set(Set(Vec::new()))).records_change(),
         /// Refuses to destroy the control plane.
         deletion_protection: Value<bool> = optional().default(true).records_change(),
@@ -99,6 +107,10 @@ model! {
         ca_certificate: Value<String> = computed(),
         /// API servers by the names of their nodes, each `address:port`: `backends` of an `ha_load_balancer`.
         api_servers: Value<BTreeMap<String, Value<String>>> = computed(),
+        /// The keys of authorities, service accounts and Secrets, encrypted on a node to `recovery_recipients`: a text of
+        /// age, which its own tool opens as well. It changes with the recipients, and with the keys. Null without
+        /// recipients.
+        recovery_bundle: Value<String> = computed(),
         /// What an apply would mend, in sentences. Empty: all is as planned.
         drift: Value<Vec<String>> = computed().planned_as(Datum::List(Vec::new())),
         /// What other resources need to use the control plane. It holds no secret.
@@ -199,6 +211,7 @@ pub(super) fn complete(model: &mut ControlPlaneModel) {
 /// The second, with what is only recorded as in the first.
 pub(super) fn with_recorded(from: &ControlPlaneModel, of: ControlPlaneModel) -> ControlPlaneModel {
     let mut of = ControlPlaneModel {
+        recover_from: from.recover_from.clone(),
         lost_hosts: from.lost_hosts.clone(),
         deletion_protection: from.deletion_protection.clone(),
         on_destroy: from.on_destroy.clone(),

@@ -1,12 +1,15 @@
 //! The operations of a control plane, [swept](Story): never are two API servers away by our own hand, no version is two
 //! minors from another, and no keys are made beside those that wrote what lies in etcd.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use rcgen::KeyPair;
 use serde_json::{Value as Json, json};
 
 use super::ControlPlane;
 use crate::actions::kubernetes::fake::{ETCD, Machines, Programs, make_etcd};
+use crate::domain::recovery::{Bundle, Identity, Recipient, Share, seal};
 use crate::host::fake::{Failure, FakeHost};
 use crate::host::messages::Subject;
 use crate::resources::trial::{self, Cast, Terraform};
@@ -22,6 +25,31 @@ const VERSIONS: [&str; 3] = ["1.34.4", "1.34.5", "1.35.4"];
 static AUTHORITIES: LazyLock<[String; 2]> = LazyLock::new(|| {
     let host = FakeHost::new(ETCD);
     [(); 2].map(|()| make_etcd(&host))
+});
+
+/// Of [`RECIPIENT`].
+const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+const RECIPIENT: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+
+/// The keys of a control plane of which nothing else is left.
+static BUNDLE: LazyLock<String> = LazyLock::new(|| {
+    let host = FakeHost::new("gone");
+    let mut files = Vec::new();
+    for (which, name) in [("ca", "kubernetes-ca"), ("front-proxy-ca", "front-proxy-ca")] {
+        host.make_authority(&format!("/{which}"), name);
+        files.extend(["key", "crt"].map(|it| format!("{which}/ca.{it}")));
+    }
+    let text = |name: &String| String::from_utf8(host.file(&format!("/{name}")).unwrap()).unwrap();
+    let mut texts: Vec<_> = files.iter().map(|it| (it.clone(), text(it))).collect();
+    texts.push(("sa.key".to_owned(), KeyPair::generate().unwrap().serialize_pem()));
+    let secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n".to_owned();
+    texts.push(("secretbox.key".to_owned(), secret));
+    let (kind, name) = ("control_plane".to_owned(), "prod".to_owned());
+    let plain = Bundle::new(kind, name, "1".to_owned(), texts).print().unwrap();
+    let (own, to) = (Identity::of([7; 32]).unwrap(), RECIPIENT.parse::<Recipient>().unwrap());
+    let secret = own.agree(to.bytes()).unwrap();
+    let shares = [Share::new(to, *own.recipient().bytes(), &secret)];
+    seal(&plain, &[1; 16], &[2; 16], &shares).unwrap()
 });
 
 type Story = trial::Story<Programs>;
@@ -45,7 +73,7 @@ fn new_engine() -> Terraform {
         programs.iter().map(move |it| digest(&format!("v{version}/bin/linux/amd64/{it}")))
     });
     let checksums: serde_json::Map<_, _> = files.collect();
-    let provider = json!({"artifacts": {"checksums": checksums}});
+    let provider = json!({"artifacts": {"checksums": checksums}, "recovery_identity": IDENTITY});
     Terraform::new(erase_resource(ControlPlane), provider)
 }
 
@@ -249,6 +277,66 @@ async fn a_control_plane_with_a_lost_host_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_control_plane_is_imported_and_changed() {
     Story { is_imported: true, ..change(&json!({"shutdown_delay": "7s"})) }.sweep().await;
+}
+
+/// A wish for three nodes whose keys can be brought back.
+fn kept(recover_from: &Json) -> Json {
+    let more = json!({"recovery_recipients": [RECIPIENT], "recover_from": recover_from});
+    wish("a1 b2 c3", &more)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_bundle_is_sealed_for_others() {
+    let other = "age1d38cm6gvu37dqpfgahsq82m5fzprrffrdprjlyt50nwr0dl6yyfsj6pcfg";
+    let last = wish("a1 b2 c3", &json!({"recovery_recipients": [RECIPIENT, other]}));
+    story(&[kept(&Json::Null)], last).sweep().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_joins_and_keeps_the_bundle() {
+    let more = json!({"recovery_recipients": [RECIPIENT]});
+    story(&[wish("a1 b2", &more)], wish("a1 b2 c3", &more)).sweep().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_come_up_with_the_keys_of_a_bundle() {
+    story(&[], kept(&json!(*BUNDLE))).sweep().await;
+}
+
+/// One was built anew from its image, another has lost its keys alone, and on the third a part of them is left.
+#[tokio::test(start_paused = true)]
+async fn nodes_without_keys_are_set_up_anew() {
+    let event = |it: &Machines| {
+        for address in HOSTS.iter().take(3) {
+            it.host(address).crash("kube-apiserver-prod.service");
+        }
+        it.host(HOSTS[0]).wipe("/etc/kubernetes-prod");
+        it.host(HOSTS[1]).wipe("/etc/kubernetes-prod");
+        it.host(HOSTS[2]).wipe("/etc/kubernetes-prod/pki/secretbox.key");
+    };
+    let wish = kept(&json!(*BUNDLE));
+    Story { event, ..story(std::slice::from_ref(&wish), wish.clone()) }.sweep().await;
+}
+
+/// What is left of the first time stays where it was put.
+#[tokio::test(start_paused = true)]
+async fn keys_that_are_lost_again_are_brought_back_again() {
+    let (machines, mut engine) = (Machines::with_etcd(&HOSTS), new_engine());
+    let wish = kept(&json!(*BUNDLE));
+    engine.apply(&machines, Some(&wish)).await.unwrap();
+    for times in 1..=2 {
+        for address in HOSTS.iter().take(3) {
+            machines.host(address).crash("kube-apiserver-prod.service");
+            machines.host(address).wipe("/etc/kubernetes-prod/pki/sa.key");
+        }
+        engine.apply(&machines, Some(&wish)).await.unwrap();
+        assert!(engine.is_content(&machines, Some(&wish)).await);
+        let lies = |it: &String| it.contains("/etc/kubernetes-prod.aside-");
+        let rests: BTreeSet<_> =
+            machines.host(HOSTS[0]).contents().into_iter().filter(lies).collect();
+        let rests: BTreeSet<_> = rests.iter().filter_map(|it| it.split('/').nth(2)).collect();
+        assert_eq!(rests.len(), times, "{rests:?}");
+    }
 }
 
 /// An apply that stopped on its way, and nobody has edited anything.

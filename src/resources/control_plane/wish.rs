@@ -70,6 +70,8 @@ fn read(model: &ControlPlaneModel) -> Option<Result<Desired, Diagnostics>> {
         words(model.disable_admission_plugins.known()?.iter(), "disable_admission_plugins");
     let anonymous_paths =
         each(model.anonymous_paths.known()?.iter(), all("anonymous_paths"), &mut faults);
+    let recipients = model.recovery_recipients.known()?;
+    let recipients = each(recipients, at("recovery_recipients"), &mut faults);
     let mut feature_gates = BTreeMap::new();
     for (gate, is_on) in model.feature_gates.known()? {
         match gate.parse() {
@@ -120,6 +122,7 @@ fn read(model: &ControlPlaneModel) -> Option<Result<Desired, Diagnostics>> {
         },
         tls_cipher_suites: suites,
         shutdown_delay: *model.shutdown_delay.known()?,
+        recipients: recipients.into_iter().collect(),
         lost_hosts: model.lost_hosts.known()?.iter().filter_map(|it| name(it)).collect(),
         is_protected: *model.deletion_protection.known()?,
         on_destroy: match model.on_destroy.known()?.as_str() {
@@ -279,6 +282,8 @@ pub(super) fn applied(model: &ControlPlaneModel) -> Map<String, Json> {
         "tls_cipher_suites": model.tls_cipher_suites.known(),
         "shutdown_delay": duration(&model.shutdown_delay),
         "certificates": certificates::applied(&model.certificates),
+        "recovery_recipients": model.recovery_recipients.known(),
+        "recover_from": model.recover_from.known(),
         "lost_hosts": model.lost_hosts.known(),
         "deletion_protection": model.deletion_protection.known(),
         "on_destroy": model.on_destroy.known(),

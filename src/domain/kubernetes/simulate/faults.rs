@@ -136,6 +136,8 @@ impl World {
             let is_current = machine.facts.owner == Owner::Ours { is_current: true };
             ensure(is_current, "a record is not current")?;
             ensure(machine.before.is_none(), "something could be put back")?;
+            let is_kept = matches!(machine.facts.bundle, KeptBundle::Current(_));
+            ensure(is_kept, "a node keeps no bundle")?;
         }
         let left = self.past.iter().filter(|it| self.is_former(**it) && !self.is_wanted(it.1));
         let is_left = left.into_iter().any(|it| self.is_visible(it.1) && self.is_ours(it.1));
@@ -156,13 +158,17 @@ impl World {
         let begun = |at: &usize| self.is_ours(*at) && self.machines[*at].facts.is_begun;
         let all = || 0..self.machines.len();
         match refusal {
-            Refusal::Unseen(names) | Refusal::Silent(names) => lacks(names),
+            Refusal::Unseen(names) | Refusal::Silent(names) | Refusal::SilentAtRecovery(names) => {
+                lacks(names)
+            }
             Refusal::WouldStopLast(_) => self.places.values().any(|at| !self.is_visible(*at)),
             Refusal::Failed(names) => {
                 names.iter().any(|it| self.machines[self.at(it)].bad.is_some())
             }
             Refusal::Version(fault) => matches!(fault, VersionFault::SkipsMinor { .. }),
-            Refusal::KeysLost => !all().any(|at| self.is_visible(at) && begun(&at)),
+            Refusal::KeysLost => {
+                self.recovery.is_none() && !all().any(|at| self.is_visible(at) && begun(&at))
+            }
             Refusal::NothingInCommon => {
                 !self.places.values().any(|at| self.is_visible(*at) && begun(at))
             }

@@ -96,6 +96,10 @@ fn case(seed: u64, planner: Planner) -> Result<&'static str, String> {
     if !world.is_known && rng.one_in(20) {
         world.data = Some(KeysId("of others".to_owned()));
     }
+    // The bundle of what lies in etcd, whoever has put it there.
+    if rng.one_in(3) {
+        world.recovery.clone_from(&world.data);
+    }
     let mut faults = rng.below(4);
     for _ in 0..rng.below(3) {
         if !rng.one_in(3) {

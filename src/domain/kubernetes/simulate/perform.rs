@@ -42,10 +42,13 @@ impl World {
                     self.machines[at].facts.owner = Owner::Unfinished;
                 }
             }
-            Step::Discard { hosts: names } => {
+            Step::Discard { hosts: names } | Step::Reset { hosts: names } => {
                 for at in hosts(self, names) {
                     self.clean(at);
                 }
+            }
+            Step::Recover { .. } | Step::KeepBundle { .. } | Step::ForgetBundle { .. } => {
+                self.keep(step, hosts);
             }
             Step::Certify { hosts: names } => {
                 let keys = self.keys();
@@ -128,6 +131,30 @@ impl World {
         keys.unwrap_or_else(|| KeysId(self.id().to_string()))
     }
 
+    /// Keys that come from a bundle, and copies of it.
+    fn keep(&mut self, step: &Step, seen: impl Fn(&Self, &[Name]) -> Vec<usize>) {
+        match step {
+            Step::Recover { hosts } => {
+                for at in seen(self, hosts) {
+                    self.machines[at].facts.keys.clone_from(&self.recovery);
+                }
+            }
+            Step::KeepBundle { from, hosts } => {
+                let from = from.as_ref().map(|it| self.machines[self.at(it)].facts.bundle.clone());
+                let bundle = from.unwrap_or_else(|| KeptBundle::Current(self.id().to_string()));
+                for at in seen(self, hosts) {
+                    self.machines[at].facts.bundle = bundle.clone();
+                }
+            }
+            Step::ForgetBundle { hosts } => {
+                for at in seen(self, hosts) {
+                    self.machines[at].facts.bundle = KeptBundle::Absent;
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn put(&mut self, at: usize, components: &[Component], version: Version) {
         for component in components {
             let conf = self.conf(*component, version);
@@ -177,7 +204,8 @@ impl World {
             Step::Begin { hosts } => {
                 let all = self.places.values().all(|at| self.is_visible(*at));
                 ensure(all, "starts for the first time while a host is unseen")?;
-                ensure(!self.is_known, "starts for the first time twice")?;
+                let is_first = !self.is_known || self.recovery.is_some() && !self.has_keys();
+                ensure(is_first, "starts for the first time twice")?;
                 let is_theirs =
                     |at: usize| self.data.is_some() && self.data != self.machines[at].facts.keys;
                 ensure(!hosts.iter().any(|it| is_theirs(self.at(it))), "takes foreign data over")
@@ -190,6 +218,11 @@ impl World {
                 let is_new = !all().any(|at| visible(&at) && has(&at));
                 ensure(!is_new || !all().any(|at| is_begun(&at)), "makes keys beside others")
             }
+            Step::Reset { hosts } => {
+                let has_keys = |it: &Name| self.machines[self.at(it)].facts.keys.is_some();
+                ensure(!hosts.iter().any(has_keys), "moves keys aside")
+            }
+            Step::Recover { .. } => ensure(!self.has_keys(), "recovers beside keys"),
             Step::Discard { hosts } => {
                 let is_begun = |it: &Name| self.machines[self.at(it)].facts.is_begun;
                 ensure(!hosts.iter().any(is_begun), "discards what was started")
@@ -232,6 +265,15 @@ impl World {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a whole node has keys, be it one that does not answer.
+    fn has_keys(&self) -> bool {
+        let has = |it: &(u8, usize)| {
+            let facts = &self.machines[it.1].facts;
+            matches!(facts.owner, Owner::Ours { .. }) && facts.keys.is_some()
+        };
+        self.past.iter().any(has)
     }
 
     /// A component may be away for a moment only if others serve, and none of them is away as well.

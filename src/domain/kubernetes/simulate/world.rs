@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::super::notation::{fresh, wish};
+use super::super::notation::{fresh, recipient, wish};
 use super::super::*;
 use crate::domain::host::{Certificates, Owner, Unit};
 use crate::domain::name::Name;
@@ -54,6 +54,8 @@ pub(super) struct World {
     pub(super) is_known: bool,
     /// Whose objects lie in etcd.
     pub(super) data: Option<KeysId>,
+    /// The keys of a bundle that the user has kept.
+    pub(super) recovery: Option<KeysId>,
     pub(super) has_admins: bool,
     /// The machines of the controller manager and the scheduler that lead.
     pub(super) leaders: [Option<usize>; 2],
@@ -81,6 +83,7 @@ pub(super) fn wanted(places: &Places, version: Version) -> Desired {
     let names: Vec<_> = places.keys().map(|it| key_name(*it).to_string()).collect();
     let mut wish = wish(&names.join(" "), "1.34");
     wish.version = version;
+    wish.recipients.insert(recipient());
     Desired::new(wish).unwrap()
 }
 
@@ -105,6 +108,7 @@ impl World {
             desired,
             is_known: false,
             data: None,
+            recovery: None,
             has_admins: false,
             leaders: [None; 2],
             leaderless: [0; 2],
@@ -287,6 +291,7 @@ impl World {
             data: if self.data.is_some() { Data::Present } else { Data::Absent },
             leaders: can_ask.then_some(Leaders { controller_manager, scheduler }),
             has_admins: can_ask.then_some(self.has_admins),
+            recovery: self.recovery.clone(),
             failed: self.failed.iter().map(|it| key_name(*it)).collect(),
         }
     }

@@ -1,6 +1,7 @@
 //! What the planner decides, in tables.
 
 mod changes;
+mod recovery;
 
 use super::notation::{look, want};
 use super::*;
@@ -132,7 +133,7 @@ fn nothing_goes_on_without_the_keys() {
     let abc = want("a b c", "1.34");
     check(&abc, "a:1.34x b:1.34x c:1.34x", &format!("refuse: a, b, c {UNSEEN}"));
     check(&abc, "a: b:1.34x c:", &format!("refuse: b {UNSEEN}"));
-    let lost = "refuse: no host holds the keys of this control plane any more: restore /etc/kubernetes-<name> of one of them from a copy";
+    let lost = "refuse: no host holds the keys of this control plane any more: set recover_from to its recovery bundle, or restore /etc/kubernetes-<name> of one host from a copy";
     check_with(&abc, "a: b: c:", |it| it.is_known = true, lost);
     let other = |it: &mut Observed| facts(it, "c").keys = Some(KeysId("l".to_owned()));
     let differ = "refuse: a and c were started with different keys: clean the one that does not belong to this control plane";
@@ -195,7 +196,9 @@ fn a_destroy_waits_for_every_host_that_is_not_lost() {
 #[test]
 fn warnings_are_for_people() {
     let check = |names: &str, nodes: &str, expected: &[&str]| {
-        let found = warnings(&want(names, "1.34"), &look(nodes));
+        let mut wish = notation::wish(names, "1.34");
+        wish.recipients.insert(notation::recipient());
+        let found = warnings(&Desired::new(wish).unwrap(), &look(nodes));
         let texts: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(texts.len(), expected.len(), "{texts:?}");
         for (text, begin) in texts.iter().zip(expected) {
@@ -212,5 +215,6 @@ fn warnings_are_for_people() {
     let mut wish = notation::wish("a", "1.34");
     wish.anonymous_paths.clear();
     let closed = Desired::new(wish).unwrap();
-    assert_eq!(warnings(&closed, &look("a:1.34*")), [Warning::NoReadyz]);
+    let both = [Warning::NoReadyz, Warning::NoRecipients];
+    assert_eq!(warnings(&closed, &look("a:1.34*")), both);
 }

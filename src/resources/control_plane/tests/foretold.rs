@@ -21,6 +21,7 @@ async fn a_create_is_told_from_claims_to_records() {
         "start the first API servers on a, b, c",
         "bind the group of the administrators, through a",
         "start kube-controller-manager, kube-scheduler on a, b, c",
+        "seal the keys in a recovery bundle, and keep it on a, b, c",
         "record on a, b, c what was applied",
     ];
     assert_eq!(steps(None, json!({})).await, expected);
@@ -139,5 +140,78 @@ async fn a_host_that_was_edited_may_be_another_machine() {
 fn private_data_of_before_is_read() {
     let text = r#"{"announced":{},"pins":{},"last":{"a":{"version":"1.34.4","is_current":true}}}"#;
     let kept: Kept = serde_json::from_str(text).unwrap();
-    assert!(kept.last["a"].is_current);
+    assert!(kept.last["a"].is_current && kept.bare.is_empty());
+}
+
+/// It is random: only what makes another one may change it.
+#[tokio::test]
+async fn the_bundle_is_known_until_another_one_is_made() {
+    let bundle = async |prior: Option<Json>, edit: Json| {
+        let told = told(prior.as_ref(), &edit).await;
+        assert!(!told.diags.has_errors(), "{:?}", told.diags);
+        told.planned.recovery_bundle
+    };
+    let with = |them: &[&str]| json!({"recovery_recipients": them});
+    assert_eq!(bundle(None, json!({})).await, Value::Unknown);
+    assert_eq!(bundle(None, with(&[])).await, Value::Null);
+    assert_eq!(bundle(None, json!({"recovery_recipients": "?"})).await, Value::Unknown);
+    let same = json!({"version": "1.34.5"});
+    assert_eq!(bundle(Some(json!({})), same).await, BUNDLE.into());
+    assert_eq!(bundle(Some(json!({})), with(&[])).await, Value::Null);
+    assert_eq!(bundle(Some(with(&[])), json!({})).await, Value::Unknown);
+    let two = [RECIPIENT, OTHER_RECIPIENT];
+    assert_eq!(bundle(Some(json!({})), with(&two)).await, Value::Unknown);
+    // In another order, it is for the same people.
+    let turned = [OTHER_RECIPIENT, RECIPIENT];
+    assert_eq!(bundle(Some(with(&two)), with(&turned)).await, BUNDLE.into());
+    let seal = "seal the keys in a recovery bundle, and keep it on a, b, c";
+    assert_eq!(steps(Some(json!({})), with(&two)).await, [seal]);
+    let remove = "remove the recovery bundle from a, b, c";
+    assert_eq!(steps(Some(json!({})), with(&[])).await, [remove]);
+    let joins = steps(Some(json!({"nodes": nodes("a b")})), json!({})).await;
+    assert!(joins.contains(&"keep the recovery bundle of a on c too".to_owned()), "{joins:?}");
+}
+
+/// Nobody who has answered the last read has the keys.
+#[tokio::test]
+async fn a_recovery_is_told_and_nothing_else_is_one() {
+    let bare = |names: &[&str]| Kept {
+        bare: names.iter().map(|it| (*it).to_owned()).collect(),
+        ..Kept::default()
+    };
+    let from = json!({"recover_from": BUNDLE});
+    let told = told_with(Some(&json!({})), &from, bare(&["a", "b", "c"])).await;
+    // No identity is set in this test.
+    expect(&told.diags, &from, "recover_from", "Neither `recovery_identity`");
+    let begin = [
+        "stop what is left of the control plane on a, b, c and move it aside",
+        "claim a, b, c",
+        "bring the keys of the recovery bundle to a, b, c",
+        "make or renew the keys and certificates of a, b, c",
+    ];
+    assert_eq!(told.steps[..4], begin, "{:?}", told.steps);
+    assert!(told.planned.recovery_bundle.is_unknown());
+    let hosts = || ["a", "b", "c"].map(|it| it.parse().unwrap()).to_vec();
+    assert!(told.announced.allows(&Step::Reset { hosts: hosts() }));
+    assert!(told.announced.allows(&Step::Recover { hosts: hosts() }));
+    // While one may have them it is ignored, and the identity is not asked for.
+    let told = told_with(Some(&json!({})), &from, bare(&["a", "b"])).await;
+    assert!(told.diags.is_empty() && told.steps.is_empty(), "{told:?}");
+    assert_eq!(told.planned.recovery_bundle, BUNDLE.into());
+    assert!(!told.announced.allows(&Step::Reset { hosts: hosts() }));
+    let lost = json!({"recover_from": BUNDLE, "lost_hosts": ["c"]});
+    let silent = Kept { silent: BTreeSet::from(["c".to_owned()]), ..bare(&["a", "b"]) };
+    let told = told_with(Some(&json!({})), &lost, silent).await;
+    assert_eq!(told.steps[0], begin[0]);
+    // Once it answers, whatever is said of it.
+    let told = told_with(Some(&lost), &lost, bare(&["a", "b"])).await;
+    assert!(told.diags.is_empty() && told.steps.is_empty(), "{told:?}");
+    // Without a bundle there is nothing to be done.
+    let told = told_with(Some(&json!({})), &json!({}), bare(&["a", "b", "c"])).await;
+    let way = "set recover_from to its recovery bundle";
+    let errors: Vec<_> = told.diags.iter().map(Diagnostic::detail).collect();
+    assert!(errors.iter().any(|it| it.contains(way)), "{errors:?}");
+    // At create, on whatever lies in etcd.
+    let told = told_with(None, &from, Kept::default()).await;
+    assert_eq!(told.steps[..3], begin[1..], "{:?}", told.steps);
 }

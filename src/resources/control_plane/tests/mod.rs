@@ -13,6 +13,12 @@ use crate::tfplugin::value::Datum;
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n";
 
+/// Somebody who can open a recovery bundle.
+const RECIPIENT: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+/// One of them.
+const OTHER_RECIPIENT: &str = "age1d38cm6gvu37dqpfgahsq82m5fzprrffrdprjlyt50nwr0dl6yyfsj6pcfg";
+const BUNDLE: &str = "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n";
+
 /// Nodes by letters, each on a machine of its own.
 fn nodes(names: &str) -> Json {
     let node = |name: &str| {
@@ -37,7 +43,7 @@ fn etcd(edit: Json) -> Json {
 fn control_plane(edit: &Json) -> Json {
     let it = json!({
         "name": "prod", "version": "1.34.4", "endpoint": "api.example.test:6443",
-        "etcd": etcd(json!({})), "nodes": nodes("a b c"),
+        "etcd": etcd(json!({})), "nodes": nodes("a b c"), "recovery_recipients": [RECIPIENT],
     });
     edited(it, edit)
 }
@@ -46,8 +52,15 @@ fn control_plane(edit: &Json) -> Json {
 fn applied(edit: &Json) -> (ControlPlaneModel, Datum) {
     planned::applied(&control_plane(edit), |model: &mut ControlPlaneModel| {
         (model.id, model.ca_certificate) = ("1".into(), PEM.into());
+        let has_any = model.recovery_recipients.known().is_some_and(|it| !it.is_empty());
+        model.recovery_bundle = if has_any { BUNDLE.into() } else { Value::Null };
         complete(model);
     })
+}
+
+/// What was planned for such a configuration.
+pub(super) fn planned_model(edit: &Json) -> ControlPlaneModel {
+    planned::applied(&control_plane(edit), |_| ()).0
 }
 
 /// What a plan tells.
@@ -65,8 +78,12 @@ async fn plan_of(prior: Option<&Json>, edit: &Json) -> Diagnostics {
 }
 
 async fn told(prior: Option<&Json>, edit: &Json) -> Told {
+    told_with(prior, edit, Kept::default()).await
+}
+
+async fn told_with(prior: Option<&Json>, edit: &Json, private: Kept) -> Told {
     let (config, prior) = (control_plane(edit), prior.map(applied));
-    let (diags, change) = planned(&ControlPlane, &config, prior, Kept::default()).await;
+    let (diags, change) = planned(&ControlPlane, &config, prior, private).await;
     let Some(change) = change else { return Told { diags, ..Told::default() } };
     let announced = change.private.announced;
     Told { diags, steps: change.steps, announced, planned: change.planned }

@@ -93,6 +93,14 @@ async fn what_cannot_be_is_refused_where_it_is_written() {
     certificates(json!({"ca_validity": "8759h"}), "ca_validity", "not below `validity`").await;
     certificates(json!({"extra_sans": ["a", "b_c"]}), "extra_sans[1]", "Leave it out").await;
     check(json!({"on_destroy": "delete"}), "on_destroy", "one of `keep`, `purge`").await;
+    let recipients = async |text: &str, words: &str| {
+        let edit = json!({"recovery_recipients": [RECIPIENT, text]});
+        check(edit, "recovery_recipients[1]", words).await;
+    };
+    recipients("age1x", "is no public key of age").await;
+    recipients("AGE-SECRET-KEY-1X", "this is a private key").await;
+    let from = "-----BEGIN AGE ENCRYPTED FILE-----";
+    check(json!({"recover_from": "prod.age"}), "recover_from", from).await;
 }
 
 #[tokio::test]
@@ -241,6 +249,11 @@ async fn what_is_allowed_and_bears_less_is_told() {
     let ready =
         "`anonymous_paths` lacks `/readyz`, which balancers ask to learn whether a node is ready.";
     check(closed.clone(), closed, &[ready]).await;
+    let nobody = json!({"recovery_recipients": []});
+    let lost = "`recovery_recipients` is empty: once no node has the key of Secrets any more, no snapshot of etcd can be read.";
+    check(nobody.clone(), nobody.clone(), &[lost]).await;
+    let open = edited(nobody, &json!({"encryption_at_rest": "none"}));
+    check(open.clone(), open, &[]).await;
 }
 
 #[tokio::test]
@@ -270,6 +283,7 @@ async fn what_is_known_is_judged_while_the_rest_is_not() {
         json!({"pod_cidrs": "?", "service_cidrs": ["10.244.0.0/16"]}),
         json!({"tls_min_version": "?", "tls_cipher_suites": ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]}),
         json!({"api_server": {"extra_args": "?"}, "audit": {"policy": "?", "max_age": "?"}}),
+        json!({"recovery_recipients": "?"}),
         json!({"scheduler": "?", "feature_gates": "?", "anonymous_paths": "?"}),
     ] {
         passes(None, edit).await;
