@@ -34,6 +34,7 @@ mod probe;
 mod program;
 mod record;
 mod recovery;
+mod restore;
 mod rpc;
 mod run;
 mod serve;

@@ -15,7 +15,7 @@ use super::lock::Asker;
 use super::place::{HostPath, Root};
 use super::{
     artifacts, backup, clock, dial, facts, forward, journal, kubernetes, listen, machine, own,
-    packages, pki, record, recovery, run, services, snapshot, users,
+    packages, pki, record, recovery, restore, run, services, snapshot, users,
 };
 use crate::proto::agent::agent_server::Agent;
 #[allow(clippy::wildcard_imports, reason = "every call has a request and a reply")]
@@ -49,13 +49,16 @@ impl Rpc {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is what every call returns")]
-fn answer<T>(reply: T) -> Result<Response<T>, Status> {
+fn answer<T>(reply: T) -> Answer<T> {
     Ok(Response::new(reply))
 }
 
+/// What a call returns.
+type Answer<T> = Result<Response<T>, Status>;
+
 #[tonic::async_trait]
 impl Agent for Rpc {
-    async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+    async fn hello(&self, request: Request<HelloRequest>) -> Answer<HelloReply> {
         let caller = request.into_inner().caller;
         if caller.is_empty() || caller.len() > LONGEST_CALLER {
             return Err(Fault::Invalid(format!("who calls has 1 to {LONGEST_CALLER} bytes")).into());
@@ -70,19 +73,16 @@ impl Agent for Rpc {
         })
     }
 
-    async fn heartbeat(
-        &self,
-        _: Request<HeartbeatRequest>,
-    ) -> Result<Response<HeartbeatReply>, Status> {
+    async fn heartbeat(&self, _: Request<HeartbeatRequest>) -> Answer<HeartbeatReply> {
         self.host.life.beat();
         answer(HeartbeatReply {})
     }
 
-    async fn facts(&self, request: Request<FactsRequest>) -> Result<Response<FactsReply>, Status> {
+    async fn facts(&self, request: Request<FactsRequest>) -> Answer<FactsReply> {
         answer(facts::look(&self.host.root, request.into_inner()).await?)
     }
 
-    async fn lock(&self, request: Request<LockRequest>) -> Result<Response<LockReply>, Status> {
+    async fn lock(&self, request: Request<LockRequest>) -> Answer<LockReply> {
         let LockRequest { name, generation } = request.into_inner();
         let asker = self.asker();
         if asker.caller.is_empty() {
@@ -98,47 +98,35 @@ impl Agent for Rpc {
         answer(LockReply { outcome: Some(taken.into()) })
     }
 
-    async fn unlock(
-        &self,
-        request: Request<UnlockRequest>,
-    ) -> Result<Response<UnlockReply>, Status> {
+    async fn unlock(&self, request: Request<UnlockRequest>) -> Answer<UnlockReply> {
         self.host.locks.release(request.into_inner().claim.as_ref())?;
         answer(UnlockReply {})
     }
 
-    async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutReply>, Status> {
+    async fn put(&self, request: Request<PutRequest>) -> Answer<PutReply> {
         answer(files::put(&self.host, request.into_inner()).await?)
     }
 
-    async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadReply>, Status> {
+    async fn read(&self, request: Request<ReadRequest>) -> Answer<ReadReply> {
         answer(files::read(&self.host, request.into_inner()).await?)
     }
 
-    async fn remove(
-        &self,
-        request: Request<RemoveRequest>,
-    ) -> Result<Response<RemoveReply>, Status> {
+    async fn remove(&self, request: Request<RemoveRequest>) -> Answer<RemoveReply> {
         answer(files::remove(&self.host, request.into_inner()).await?)
     }
 
-    async fn move_aside(
-        &self,
-        request: Request<MoveAsideRequest>,
-    ) -> Result<Response<MoveAsideReply>, Status> {
+    async fn move_aside(&self, request: Request<MoveAsideRequest>) -> Answer<MoveAsideReply> {
         answer(files::move_aside(&self.host, request.into_inner()).await?)
     }
 
     async fn make_directory(
         &self,
         request: Request<MakeDirectoryRequest>,
-    ) -> Result<Response<MakeDirectoryReply>, Status> {
+    ) -> Answer<MakeDirectoryReply> {
         answer(files::make_directory(&self.host, request.into_inner()).await?)
     }
 
-    async fn ensure_user(
-        &self,
-        request: Request<EnsureUserRequest>,
-    ) -> Result<Response<EnsureUserReply>, Status> {
+    async fn ensure_user(&self, request: Request<EnsureUserRequest>) -> Answer<EnsureUserReply> {
         let mut request = request.into_inner();
         let claim = request.claim.take();
         let deed = Deed::new(format!("ensure the user {:?}", request.name), &request);
@@ -147,20 +135,17 @@ impl Agent for Rpc {
         answer(self.host.change(claim, deed, work).await?)
     }
 
-    async fn service(
-        &self,
-        request: Request<ServiceRequest>,
-    ) -> Result<Response<ServiceReply>, Status> {
+    async fn service(&self, request: Request<ServiceRequest>) -> Answer<ServiceReply> {
         answer(services::serve(&self.host, request.into_inner()).await?)
     }
 
-    async fn logs(&self, request: Request<LogsRequest>) -> Result<Response<LogsReply>, Status> {
+    async fn logs(&self, request: Request<LogsRequest>) -> Answer<LogsReply> {
         let LogsRequest { unit, lines } = request.into_inner();
         let text = services::logs(&self.host.root, &unit, lines).await?;
         answer(LogsReply { text: text.into() })
     }
 
-    async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
+    async fn run(&self, request: Request<RunRequest>) -> Answer<RunReply> {
         let mut request = request.into_inner();
         let claim = request.claim.take();
         let deed = Deed::new(format!("run {}", request.program().as_str_name()), &request);
@@ -172,7 +157,7 @@ impl Agent for Rpc {
     async fn append_journal(
         &self,
         request: Request<AppendJournalRequest>,
-    ) -> Result<Response<AppendJournalReply>, Status> {
+    ) -> Answer<AppendJournalReply> {
         let AppendJournalRequest { claim, phase, what, digest } = request.into_inner();
         let _step = self.host.life.begin()?;
         let held = self.host.locks.claimed(claim.as_ref())?;
@@ -189,10 +174,7 @@ impl Agent for Rpc {
         answer(AppendJournalReply {})
     }
 
-    async fn read_journal(
-        &self,
-        request: Request<ReadJournalRequest>,
-    ) -> Result<Response<ReadJournalReply>, Status> {
+    async fn read_journal(&self, request: Request<ReadJournalRequest>) -> Answer<ReadJournalReply> {
         let ReadJournalRequest { last, lock } = request.into_inner();
         let last = usize::try_from(last).unwrap_or(usize::MAX);
         let read = self.host.blocking(move |it| journal::read(&it.root, last, &lock)).await;
@@ -200,10 +182,7 @@ impl Agent for Rpc {
         answer(ReadJournalReply { entries, unreadable })
     }
 
-    async fn put_record(
-        &self,
-        request: Request<PutRecordRequest>,
-    ) -> Result<Response<PutRecordReply>, Status> {
+    async fn put_record(&self, request: Request<PutRecordRequest>) -> Answer<PutRecordReply> {
         let PutRecordRequest { claim, record } = request.into_inner();
         let Some(record) = record else {
             return Err(Fault::Invalid("there is no record in the request".to_owned()).into());
@@ -216,26 +195,20 @@ impl Agent for Rpc {
     async fn remove_record(
         &self,
         request: Request<RemoveRecordRequest>,
-    ) -> Result<Response<RemoveRecordReply>, Status> {
+    ) -> Answer<RemoveRecordReply> {
         let RemoveRecordRequest { claim, name } = request.into_inner();
         let deed = Deed::new(format!("remove the record {name:?}"), &name);
         let work = move |root: &Root| record::remove_record(root, &name);
         answer(RemoveRecordReply { changed: self.host.change_files(claim, deed, work).await? })
     }
 
-    async fn get_records(
-        &self,
-        request: Request<GetRecordsRequest>,
-    ) -> Result<Response<GetRecordsReply>, Status> {
+    async fn get_records(&self, request: Request<GetRecordsRequest>) -> Answer<GetRecordsReply> {
         let names = request.into_inner().names;
         let read = self.host.blocking(move |it| record::get_records(&it.root, &names));
         answer(GetRecordsReply { records: read.await? })
     }
 
-    async fn make_key(
-        &self,
-        request: Request<MakeKeyRequest>,
-    ) -> Result<Response<MakeKeyReply>, Status> {
+    async fn make_key(&self, request: Request<MakeKeyRequest>) -> Answer<MakeKeyReply> {
         let mut request = request.into_inner();
         let (claim, path) = (request.claim.take(), HostPath::parse(&request.path)?);
         let deed = Deed::new(format!("make the key {path}"), &request);
@@ -243,10 +216,7 @@ impl Agent for Rpc {
         answer(self.host.change_files(claim, deed, work).await?)
     }
 
-    async fn make_csr(
-        &self,
-        request: Request<MakeCsrRequest>,
-    ) -> Result<Response<MakeCsrReply>, Status> {
+    async fn make_csr(&self, request: Request<MakeCsrRequest>) -> Answer<MakeCsrReply> {
         let request = request.into_inner();
         answer(self.host.blocking(move |it| pki::make_csr(&it.root, &request)).await?)
     }
@@ -254,7 +224,7 @@ impl Agent for Rpc {
     async fn make_authority(
         &self,
         request: Request<MakeAuthorityRequest>,
-    ) -> Result<Response<MakeAuthorityReply>, Status> {
+    ) -> Answer<MakeAuthorityReply> {
         let mut request = request.into_inner();
         let (claim, path) = (request.claim.take(), HostPath::parse(&request.directory)?);
         let deed = Deed::new(format!("make a certificate authority in {path}"), &request);
@@ -262,7 +232,7 @@ impl Agent for Rpc {
         answer(self.host.change_files(claim, deed, work).await?)
     }
 
-    async fn sign(&self, request: Request<SignRequest>) -> Result<Response<SignReply>, Status> {
+    async fn sign(&self, request: Request<SignRequest>) -> Answer<SignReply> {
         let mut request = request.into_inner();
         let (claim, path) = (request.claim.take(), HostPath::parse(&request.authority)?);
         let name = request.subject.as_ref().map_or("", |it| &it.common_name);
@@ -278,43 +248,72 @@ impl Agent for Rpc {
     async fn save_snapshot(
         &self,
         request: Request<SaveSnapshotRequest>,
-    ) -> Result<Response<SaveSnapshotReply>, Status> {
+    ) -> Answer<SaveSnapshotReply> {
         answer(snapshot::save(&self.host, request.into_inner()).await?)
     }
 
-    async fn place_agent(
-        &self,
-        request: Request<PlaceAgentRequest>,
-    ) -> Result<Response<PlaceAgentReply>, Status> {
+    async fn place_agent(&self, request: Request<PlaceAgentRequest>) -> Answer<PlaceAgentReply> {
         answer(own::place_agent(&self.host, request.into_inner()).await?)
     }
 
-    async fn back_up(
-        &self,
-        request: Request<BackUpRequest>,
-    ) -> Result<Response<BackUpReply>, Status> {
+    async fn back_up(&self, request: Request<BackUpRequest>) -> Answer<BackUpReply> {
         answer(backup::back_up(&self.host, request.into_inner()).await?)
     }
 
-    async fn list_backups(
-        &self,
-        request: Request<ListBackupsRequest>,
-    ) -> Result<Response<ListBackupsReply>, Status> {
+    async fn list_backups(&self, request: Request<ListBackupsRequest>) -> Answer<ListBackupsReply> {
         let request = request.into_inner();
         answer(self.host.blocking(move |it| backup::list(&it.root, &request)).await?)
+    }
+
+    async fn stage_snapshot(
+        &self,
+        request: Request<StageSnapshotRequest>,
+    ) -> Answer<StageSnapshotReply> {
+        answer(restore::stage(&self.host, request.into_inner()).await?)
+    }
+
+    async fn put_snapshot(
+        &self,
+        request: Request<Streaming<PutSnapshotRequest>>,
+    ) -> Answer<PutSnapshotReply> {
+        let changed = restore::put(&self.host, request.into_inner()).await?;
+        answer(PutSnapshotReply { changed })
+    }
+
+    type ReadSnapshotStream = Pin<Box<dyn Stream<Item = Result<ReadSnapshotReply, Status>> + Send>>;
+
+    async fn read_snapshot(
+        &self,
+        request: Request<ReadSnapshotRequest>,
+    ) -> Answer<Self::ReadSnapshotStream> {
+        let (sender, answers) = mpsc::channel(WAITING);
+        restore::read(&self.host, &request.into_inner(), sender).await?;
+        answer(Box::pin(ReceiverStream::new(answers)) as Self::ReadSnapshotStream)
+    }
+
+    async fn prepare_member(
+        &self,
+        request: Request<PrepareMemberRequest>,
+    ) -> Answer<PrepareMemberReply> {
+        let changed = restore::prepare(&self.host, request.into_inner()).await?;
+        answer(PrepareMemberReply { changed })
+    }
+
+    async fn switch_member(
+        &self,
+        request: Request<SwitchMemberRequest>,
+    ) -> Answer<SwitchMemberReply> {
+        answer(restore::switch(&self.host, request.into_inner()).await?)
     }
 
     async fn bind_administrators(
         &self,
         request: Request<BindAdministratorsRequest>,
-    ) -> Result<Response<BindAdministratorsReply>, Status> {
+    ) -> Answer<BindAdministratorsReply> {
         answer(kubernetes::bind(&self.host, request.into_inner()).await?)
     }
 
-    async fn seal_files(
-        &self,
-        request: Request<SealFilesRequest>,
-    ) -> Result<Response<SealFilesReply>, Status> {
+    async fn seal_files(&self, request: Request<SealFilesRequest>) -> Answer<SealFilesReply> {
         answer(recovery::seal_files(&self.host, request.into_inner()).await?)
     }
 
@@ -323,28 +322,25 @@ impl Agent for Rpc {
     async fn forward(
         &self,
         request: Request<Streaming<ForwardRequest>>,
-    ) -> Result<Response<Self::ForwardStream>, Status> {
+    ) -> Answer<Self::ForwardStream> {
         let (sender, answers) = mpsc::channel(WAITING);
         let root = Arc::clone(&self.host.root);
         tokio::spawn(async move { forward::forward(&root, request.into_inner(), sender).await });
         answer(Box::pin(ReceiverStream::new(answers)) as Self::ForwardStream)
     }
 
-    async fn dial(&self, request: Request<DialRequest>) -> Result<Response<DialReply>, Status> {
+    async fn dial(&self, request: Request<DialRequest>) -> Answer<DialReply> {
         answer(dial::dial(&self.host, request.into_inner()).await?)
     }
 
-    async fn listen(
-        &self,
-        request: Request<ListenRequest>,
-    ) -> Result<Response<ListenReply>, Status> {
+    async fn listen(&self, request: Request<ListenRequest>) -> Answer<ListenReply> {
         answer(listen::listen(request.into_inner()).await?)
     }
 
     async fn ensure_packages(
         &self,
         request: Request<EnsurePackagesRequest>,
-    ) -> Result<Response<EnsurePackagesReply>, Status> {
+    ) -> Answer<EnsurePackagesReply> {
         answer(packages::ensure(&self.host, request.into_inner()).await?)
     }
 
@@ -354,7 +350,7 @@ impl Agent for Rpc {
     async fn fetch_artifact(
         &self,
         request: Request<FetchArtifactRequest>,
-    ) -> Result<Response<Self::FetchArtifactStream>, Status> {
+    ) -> Answer<Self::FetchArtifactStream> {
         let (sender, answers) = mpsc::channel(WAITING);
         let host = Arc::clone(&self.host);
         tokio::spawn(async move { artifacts::fetch(&host, request.into_inner(), sender).await });
@@ -364,7 +360,7 @@ impl Agent for Rpc {
     async fn upload_artifact(
         &self,
         request: Request<Streaming<UploadArtifactRequest>>,
-    ) -> Result<Response<UploadArtifactReply>, Status> {
+    ) -> Answer<UploadArtifactReply> {
         let changed = artifacts::upload(&self.host, request.into_inner()).await?;
         answer(UploadArtifactReply { changed })
     }
@@ -372,7 +368,7 @@ impl Agent for Rpc {
     async fn switch_artifact(
         &self,
         request: Request<SwitchArtifactRequest>,
-    ) -> Result<Response<SwitchArtifactReply>, Status> {
+    ) -> Answer<SwitchArtifactReply> {
         let changed = artifacts::switch(&self.host, request.into_inner()).await?;
         answer(SwitchArtifactReply { changed })
     }
@@ -380,7 +376,7 @@ impl Agent for Rpc {
     async fn remove_artifact(
         &self,
         request: Request<RemoveArtifactRequest>,
-    ) -> Result<Response<RemoveArtifactReply>, Status> {
+    ) -> Answer<RemoveArtifactReply> {
         let changed = artifacts::remove(&self.host, request.into_inner()).await?;
         answer(RemoveArtifactReply { changed })
     }

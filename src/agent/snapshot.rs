@@ -27,7 +27,7 @@ use crate::remote::etcd::{Api, CallError, Credentials, Proof};
 const WHOLE: &str = ".db";
 const PART: &str = ".part";
 /// Behind the pages.
-const DIGEST: u64 = 32;
+pub(super) const DIGEST: u64 = 32;
 /// A certificate or a key.
 const MOST_PEM: u64 = 64 << 10;
 /// Stays free beside the snapshot: etcd makes files of its log by so much (`SegmentSizeBytes`).
@@ -218,7 +218,7 @@ impl Part {
 }
 
 /// The pages of a file.
-struct Pages<'a>(&'a File);
+pub(super) struct Pages<'a>(pub(super) &'a File);
 
 impl Source for Pages<'_> {
     fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {

@@ -19,6 +19,7 @@ mod locked;
 mod name;
 mod pki;
 mod pool;
+mod restore;
 mod snapshot;
 pub mod ssh;
 
@@ -31,5 +32,6 @@ pub use self::lease::Lease;
 pub use self::locked::{File, Locked};
 pub use self::name::{HostName, HostNameError};
 pub use self::pool::{Hosts, Patience, Target, Way};
+pub use self::restore::{Feed, read_here, sum_here};
 /// The messages of `proto/agent.proto`.
 pub use crate::proto::agent as messages;

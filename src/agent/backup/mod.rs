@@ -10,3 +10,4 @@ mod take;
 
 pub(super) use self::calls::{back_up, list};
 pub(super) use self::resident::stay;
+pub(super) use self::take::{Hashing, copy};

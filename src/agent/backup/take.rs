@@ -212,7 +212,11 @@ fn prove(stored: &mut impl Read, compression: Compression) -> io::Result<()> {
     proof.finish().map(drop).map_err(io::Error::other)
 }
 
-fn copy(from: &mut impl Read, mut to: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+/// Hands on what is read, part by part.
+pub(in crate::agent) fn copy(
+    from: &mut impl Read,
+    mut to: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
         match from.read(&mut buffer) {
@@ -225,19 +229,19 @@ fn copy(from: &mut impl Read, mut to: impl FnMut(&[u8]) -> io::Result<()>) -> io
 }
 
 /// Hashes and counts what is read.
-struct Hashing<R> {
+pub(in crate::agent) struct Hashing<R> {
     reader: R,
     digest: Sha256,
     size: u64,
 }
 
 impl<R: Read> Hashing<R> {
-    fn new(reader: R) -> Self {
+    pub(in crate::agent) fn new(reader: R) -> Self {
         Self { reader, digest: Sha256::new(), size: 0 }
     }
 
     /// With what nobody has read.
-    fn finish(mut self) -> io::Result<([u8; 32], u64)> {
+    pub(in crate::agent) fn finish(mut self) -> io::Result<([u8; 32], u64)> {
         copy(&mut self, |_| Ok(()))?;
         Ok((self.digest.finalize().into(), self.size))
     }

@@ -101,7 +101,7 @@ fn content(place: &Place, file: File, limit: u64) -> Result<Vec<u8>, Fault> {
     Ok(content)
 }
 
-fn digest(mut file: File) -> std::io::Result<bytes::Bytes> {
+pub(crate) fn digest(mut file: File) -> std::io::Result<bytes::Bytes> {
     let (mut hash, mut chunk) = (Sha256::new(), vec![0; CHUNK]);
     loop {
         match file.read(&mut chunk) {

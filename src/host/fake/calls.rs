@@ -15,40 +15,37 @@ use crate::proto::agent::service_request::Action;
 #[allow(clippy::wildcard_imports, reason = "every call has a request and a reply")]
 use crate::proto::agent::*;
 
+/// What a call returns.
+type Answer<T> = Result<Response<T>, Status>;
+
 #[tonic::async_trait]
 impl Agent for Calls {
-    async fn hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+    async fn hello(&self, _: Request<HelloRequest>) -> Answer<HelloReply> {
         Ok(Response::new(HelloReply { version: "fake".to_owned(), format: 1, process: 1, user: 0 }))
     }
 
-    async fn heartbeat(
-        &self,
-        _: Request<HeartbeatRequest>,
-    ) -> Result<Response<HeartbeatReply>, Status> {
+    async fn heartbeat(&self, _: Request<HeartbeatRequest>) -> Answer<HeartbeatReply> {
         Ok(Response::new(HeartbeatReply {}))
     }
 
-    async fn facts(&self, request: Request<FactsRequest>) -> Result<Response<FactsReply>, Status> {
+    async fn facts(&self, request: Request<FactsRequest>) -> Answer<FactsReply> {
         // That it fails is for changes alone.
         self.host.comes(None);
         Ok(Response::new(self.host.state().facts(&request.into_inner())))
     }
 
-    async fn lock(&self, request: Request<LockRequest>) -> Result<Response<LockReply>, Status> {
+    async fn lock(&self, request: Request<LockRequest>) -> Answer<LockReply> {
         let outcome = Some(self.host.state().lock(request.into_inner()));
         Ok(Response::new(LockReply { outcome }))
     }
 
-    async fn unlock(
-        &self,
-        request: Request<UnlockRequest>,
-    ) -> Result<Response<UnlockReply>, Status> {
+    async fn unlock(&self, request: Request<UnlockRequest>) -> Answer<UnlockReply> {
         let claim = request.into_inner().claim.unwrap_or_default();
         self.host.state().held.remove(&claim.lock);
         Ok(Response::new(UnlockReply {}))
     }
 
-    async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutReply>, Status> {
+    async fn put(&self, request: Request<PutRequest>) -> Answer<PutReply> {
         let PutRequest { claim, path, content, mode, user, group } = request.into_inner();
         let path = text(&path);
         let line = format!("put {path} {mode:o}{} {} bytes", owner(&user, &group), content.len());
@@ -56,7 +53,7 @@ impl Agent for Calls {
         self.change(claim, line, put).await
     }
 
-    async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadReply>, Status> {
+    async fn read(&self, request: Request<ReadRequest>) -> Answer<ReadReply> {
         let (path, state) = (request.into_inner().path, self.host.state());
         let file = state.file(&path);
         if file.kind() == Kind::Directory {
@@ -67,10 +64,7 @@ impl Agent for Calls {
         Ok(Response::new(ReadReply { file: Some(file), content }))
     }
 
-    async fn remove(
-        &self,
-        request: Request<RemoveRequest>,
-    ) -> Result<Response<RemoveReply>, Status> {
+    async fn remove(&self, request: Request<RemoveRequest>) -> Answer<RemoveReply> {
         let RemoveRequest { claim, path, tree } = request.into_inner();
         let path = text(&path);
         let line = format!("remove {path}");
@@ -78,10 +72,7 @@ impl Agent for Calls {
         self.change(claim, line, remove).await
     }
 
-    async fn move_aside(
-        &self,
-        request: Request<MoveAsideRequest>,
-    ) -> Result<Response<MoveAsideReply>, Status> {
+    async fn move_aside(&self, request: Request<MoveAsideRequest>) -> Answer<MoveAsideReply> {
         let MoveAsideRequest { claim, path, label } = request.into_inner();
         let path = text(&path);
         let line = format!("move {path} aside");
@@ -91,7 +82,7 @@ impl Agent for Calls {
     async fn make_directory(
         &self,
         request: Request<MakeDirectoryRequest>,
-    ) -> Result<Response<MakeDirectoryReply>, Status> {
+    ) -> Answer<MakeDirectoryReply> {
         let MakeDirectoryRequest { claim, path, mode, user, group, .. } = request.into_inner();
         let path = text(&path);
         let line = format!("make the directory {path} {mode:o}{}", owner(&user, &group));
@@ -101,10 +92,7 @@ impl Agent for Calls {
         self.change(claim, line, make).await
     }
 
-    async fn ensure_user(
-        &self,
-        request: Request<EnsureUserRequest>,
-    ) -> Result<Response<EnsureUserReply>, Status> {
+    async fn ensure_user(&self, request: Request<EnsureUserRequest>) -> Answer<EnsureUserReply> {
         let EnsureUserRequest { claim, name, .. } = request.into_inner();
         self.change(claim, format!("ensure the user {name}"), |_| {
             Ok(EnsureUserReply { changed: false, user: 900, group: 900 })
@@ -112,10 +100,7 @@ impl Agent for Calls {
         .await
     }
 
-    async fn service(
-        &self,
-        request: Request<ServiceRequest>,
-    ) -> Result<Response<ServiceReply>, Status> {
+    async fn service(&self, request: Request<ServiceRequest>) -> Answer<ServiceReply> {
         let request = request.into_inner();
         let action = request.action();
         if action == Action::Look {
@@ -134,25 +119,22 @@ impl Agent for Calls {
         .await
     }
 
-    async fn logs(&self, _: Request<LogsRequest>) -> Result<Response<LogsReply>, Status> {
+    async fn logs(&self, _: Request<LogsRequest>) -> Answer<LogsReply> {
         Ok(Response::new(LogsReply::default()))
     }
 
-    async fn dial(&self, request: Request<DialRequest>) -> Result<Response<DialReply>, Status> {
+    async fn dial(&self, request: Request<DialRequest>) -> Answer<DialReply> {
         Ok(Response::new(super::forward::dial(&self.host, request.into_inner())))
     }
 
-    async fn listen(
-        &self,
-        request: Request<ListenRequest>,
-    ) -> Result<Response<ListenReply>, Status> {
+    async fn listen(&self, request: Request<ListenRequest>) -> Answer<ListenReply> {
         // That it fails is for changes alone.
         self.host.comes(None);
         drop(request);
         Ok(Response::new(self.host.state().strangers.clone()))
     }
 
-    async fn run(&self, request: Request<RunRequest>) -> Result<Response<RunReply>, Status> {
+    async fn run(&self, request: Request<RunRequest>) -> Answer<RunReply> {
         let request = request.into_inner();
         let line = format!("run {}", request.program().as_str_name().to_lowercase());
         // Whatever it is waited for to say, it says.
@@ -164,7 +146,7 @@ impl Agent for Calls {
     async fn ensure_packages(
         &self,
         request: Request<EnsurePackagesRequest>,
-    ) -> Result<Response<EnsurePackagesReply>, Status> {
+    ) -> Answer<EnsurePackagesReply> {
         let EnsurePackagesRequest { claim, names } = request.into_inner();
         let line = format!("ensure the packages {}", names.join(" "));
         self.change(claim, line, |state| Ok(state.ensure_packages(names))).await
@@ -176,7 +158,7 @@ impl Agent for Calls {
     async fn fetch_artifact(
         &self,
         request: Request<FetchArtifactRequest>,
-    ) -> Result<Response<Self::FetchArtifactStream>, Status> {
+    ) -> Answer<Self::FetchArtifactStream> {
         let FetchArtifactRequest { claim, artifact, url, .. } = request.into_inner();
         let fetched = self.change(claim, format!("fetch {url}"), |state| {
             Ok(Fetched { changed: state.install(&artifact.unwrap_or_default()) })
@@ -189,7 +171,7 @@ impl Agent for Calls {
     async fn upload_artifact(
         &self,
         request: Request<Streaming<UploadArtifactRequest>>,
-    ) -> Result<Response<UploadArtifactReply>, Status> {
+    ) -> Answer<UploadArtifactReply> {
         let mut requests = request.into_inner();
         let first = requests.message().await?.and_then(|it| it.message);
         let Some(upload_artifact_request::Message::Open(open)) = first else {
@@ -205,7 +187,7 @@ impl Agent for Calls {
     async fn switch_artifact(
         &self,
         request: Request<SwitchArtifactRequest>,
-    ) -> Result<Response<SwitchArtifactReply>, Status> {
+    ) -> Answer<SwitchArtifactReply> {
         let SwitchArtifactRequest { claim, project, version } = request.into_inner();
         self.change(claim, format!("switch {project} to {version}"), |state| {
             Ok(SwitchArtifactReply { changed: state.switch(project, version) })
@@ -216,7 +198,7 @@ impl Agent for Calls {
     async fn remove_artifact(
         &self,
         request: Request<RemoveArtifactRequest>,
-    ) -> Result<Response<RemoveArtifactReply>, Status> {
+    ) -> Answer<RemoveArtifactReply> {
         let RemoveArtifactRequest { claim, project, version } = request.into_inner();
         self.change(claim, format!("remove {project} {version}"), |state| {
             Ok(RemoveArtifactReply { changed: state.uninstall(project, &version) })
@@ -227,23 +209,17 @@ impl Agent for Calls {
     async fn append_journal(
         &self,
         request: Request<AppendJournalRequest>,
-    ) -> Result<Response<AppendJournalReply>, Status> {
+    ) -> Answer<AppendJournalReply> {
         self.host.state().note(request.into_inner());
         Ok(Response::new(AppendJournalReply {}))
     }
 
-    async fn read_journal(
-        &self,
-        request: Request<ReadJournalRequest>,
-    ) -> Result<Response<ReadJournalReply>, Status> {
+    async fn read_journal(&self, request: Request<ReadJournalRequest>) -> Answer<ReadJournalReply> {
         let entries = self.host.state().noted(&request.into_inner().lock);
         Ok(Response::new(ReadJournalReply { entries, unreadable: 0 }))
     }
 
-    async fn put_record(
-        &self,
-        request: Request<PutRecordRequest>,
-    ) -> Result<Response<PutRecordReply>, Status> {
+    async fn put_record(&self, request: Request<PutRecordRequest>) -> Answer<PutRecordReply> {
         let PutRecordRequest { claim, record } = request.into_inner();
         let record = record.unwrap_or_default();
         self.change(claim, format!("put the record {}", record.name), |state| {
@@ -256,7 +232,7 @@ impl Agent for Calls {
     async fn remove_record(
         &self,
         request: Request<RemoveRecordRequest>,
-    ) -> Result<Response<RemoveRecordReply>, Status> {
+    ) -> Answer<RemoveRecordReply> {
         let RemoveRecordRequest { claim, name } = request.into_inner();
         self.change(claim, format!("remove the record {name}"), |state| {
             Ok(RemoveRecordReply { changed: state.records.remove(&name).is_some() })
@@ -264,30 +240,21 @@ impl Agent for Calls {
         .await
     }
 
-    async fn get_records(
-        &self,
-        request: Request<GetRecordsRequest>,
-    ) -> Result<Response<GetRecordsReply>, Status> {
+    async fn get_records(&self, request: Request<GetRecordsRequest>) -> Answer<GetRecordsReply> {
         let (names, state) = (request.into_inner().names, self.host.state());
         let is_asked = |it: &&Record| names.is_empty() || names.contains(&it.name);
         let records = state.records.values().filter(is_asked).cloned().collect();
         Ok(Response::new(GetRecordsReply { records }))
     }
 
-    async fn make_key(
-        &self,
-        request: Request<MakeKeyRequest>,
-    ) -> Result<Response<MakeKeyReply>, Status> {
+    async fn make_key(&self, request: Request<MakeKeyRequest>) -> Answer<MakeKeyReply> {
         let MakeKeyRequest { claim, path, user, group } = request.into_inner();
         let path = text(&path);
         let line = format!("make the key {path}{}", owner(&user, &group));
         self.change(claim, line, |state| pki::make_key(state, &path)).await
     }
 
-    async fn make_csr(
-        &self,
-        request: Request<MakeCsrRequest>,
-    ) -> Result<Response<MakeCsrReply>, Status> {
+    async fn make_csr(&self, request: Request<MakeCsrRequest>) -> Answer<MakeCsrReply> {
         let path = text(&request.into_inner().path);
         Ok(Response::new(pki::make_csr(&self.host.state(), &path)?))
     }
@@ -295,14 +262,14 @@ impl Agent for Calls {
     async fn make_authority(
         &self,
         request: Request<MakeAuthorityRequest>,
-    ) -> Result<Response<MakeAuthorityReply>, Status> {
+    ) -> Answer<MakeAuthorityReply> {
         let mut request = request.into_inner();
         let (claim, directory) = (request.claim.take(), text(&request.directory));
         let line = format!("make the authority {directory}");
         self.change(claim, line, |state| pki::make_authority(state, &directory, &request)).await
     }
 
-    async fn sign(&self, request: Request<SignRequest>) -> Result<Response<SignReply>, Status> {
+    async fn sign(&self, request: Request<SignRequest>) -> Answer<SignReply> {
         let mut request = request.into_inner();
         let (claim, subject) = (request.claim.take(), request.subject.clone().unwrap_or_default());
         let line = format!("sign for {}", subject.common_name);
@@ -315,7 +282,7 @@ impl Agent for Calls {
     async fn save_snapshot(
         &self,
         request: Request<SaveSnapshotRequest>,
-    ) -> Result<Response<SaveSnapshotReply>, Status> {
+    ) -> Answer<SaveSnapshotReply> {
         let mut request = request.into_inner();
         let path = format!("{}/{}.db", text(&request.directory), request.name);
         if self.host.around().is_some() && self.host.connect(&request.member).is_none() {
@@ -329,10 +296,7 @@ impl Agent for Calls {
         .await
     }
 
-    async fn place_agent(
-        &self,
-        request: Request<PlaceAgentRequest>,
-    ) -> Result<Response<PlaceAgentReply>, Status> {
+    async fn place_agent(&self, request: Request<PlaceAgentRequest>) -> Answer<PlaceAgentReply> {
         let PlaceAgentRequest { claim, path } = request.into_inner();
         let path = text(&path);
         let line = format!("place the agent at {path}");
@@ -342,35 +306,77 @@ impl Agent for Calls {
         self.change(claim, line, place).await
     }
 
-    async fn back_up(
-        &self,
-        request: Request<BackUpRequest>,
-    ) -> Result<Response<BackUpReply>, Status> {
+    async fn back_up(&self, request: Request<BackUpRequest>) -> Answer<BackUpReply> {
         let BackUpRequest { claim, settings } = request.into_inner();
         let line = format!("take a snapshot as {} says", text(&settings));
         self.change(claim, line, |_| Ok(BackUpReply::default())).await
     }
 
-    async fn list_backups(
+    async fn list_backups(&self, request: Request<ListBackupsRequest>) -> Answer<ListBackupsReply> {
+        Ok(Response::new(self.host.state().backups(&text(&request.into_inner().directory))))
+    }
+
+    async fn stage_snapshot(
         &self,
-        _: Request<ListBackupsRequest>,
-    ) -> Result<Response<ListBackupsReply>, Status> {
-        Ok(Response::new(ListBackupsReply::default()))
+        request: Request<StageSnapshotRequest>,
+    ) -> Answer<StageSnapshotReply> {
+        let mut request = request.into_inner();
+        let line = format!("lay open {} as {}", text(&request.path), text(&request.into));
+        self.change(request.claim.take(), line, |state| state.stage_snapshot(&request)).await
+    }
+
+    async fn put_snapshot(
+        &self,
+        request: Request<Streaming<PutSnapshotRequest>>,
+    ) -> Answer<PutSnapshotReply> {
+        let (open, content) = super::restore::received(request.into_inner()).await?;
+        let path = text(&open.path);
+        let line = format!("take {path}");
+        let take = |it: &mut State| Ok(PutSnapshotReply { changed: it.put(path, &content, 0o600) });
+        self.change(open.claim, line, take).await
+    }
+
+    type ReadSnapshotStream = Pin<Box<dyn Stream<Item = Result<ReadSnapshotReply, Status>> + Send>>;
+
+    async fn read_snapshot(
+        &self,
+        request: Request<ReadSnapshotRequest>,
+    ) -> Answer<Self::ReadSnapshotStream> {
+        let path = text(&request.into_inner().path);
+        let content = self.host.state().files.get(&path).map(|it| it.content.clone());
+        let data = content.ok_or_else(|| Status::failed_precondition("it is not there"))?;
+        let all = iter([Ok(ReadSnapshotReply { data: data.into() })]);
+        Ok(Response::new(Box::pin(all) as Self::ReadSnapshotStream))
+    }
+
+    async fn prepare_member(
+        &self,
+        request: Request<PrepareMemberRequest>,
+    ) -> Answer<PrepareMemberReply> {
+        let mut request = request.into_inner();
+        let line = format!("prepare {}", text(&request.data_dir));
+        self.change(request.claim.take(), line, |state| state.prepare_member(&request)).await
+    }
+
+    async fn switch_member(
+        &self,
+        request: Request<SwitchMemberRequest>,
+    ) -> Answer<SwitchMemberReply> {
+        let mut request = request.into_inner();
+        let line = format!("put what was prepared in the place of {}", text(&request.data_dir));
+        self.change(request.claim.take(), line, |state| state.switch_member(&request)).await
     }
 
     async fn bind_administrators(
         &self,
         request: Request<BindAdministratorsRequest>,
-    ) -> Result<Response<BindAdministratorsReply>, Status> {
+    ) -> Answer<BindAdministratorsReply> {
         let BindAdministratorsRequest { claim, server, group, .. } = request.into_inner();
         let line = format!("let {group} administrate through {server}");
         self.change(claim, line, |_| Ok(BindAdministratorsReply { changed: true })).await
     }
 
-    async fn seal_files(
-        &self,
-        request: Request<SealFilesRequest>,
-    ) -> Result<Response<SealFilesReply>, Status> {
+    async fn seal_files(&self, request: Request<SealFilesRequest>) -> Answer<SealFilesReply> {
         Ok(Response::new(pki::seal_files(&self.host.state(), &request.into_inner())?))
     }
 
@@ -379,7 +385,7 @@ impl Agent for Calls {
     async fn forward(
         &self,
         request: Request<Streaming<ForwardRequest>>,
-    ) -> Result<Response<Self::ForwardStream>, Status> {
+    ) -> Answer<Self::ForwardStream> {
         let answers = super::forward::answers(&self.host, request.into_inner()).await?;
         Ok(Response::new(Box::pin(answers) as Self::ForwardStream))
     }

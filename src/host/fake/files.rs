@@ -28,8 +28,9 @@ impl State {
         Ok(self.files.len() < before)
     }
 
-    pub(super) fn move_aside(&mut self, path: &str, label: &str) -> MoveAsideReply {
-        let (goal, below) = (format!("{path}.aside-{label}"), format!("{path}/"));
+    /// Whether there was something.
+    pub(super) fn rename(&mut self, path: &str, goal: &str) -> bool {
+        let below = format!("{path}/");
         let all = self.files.keys().cloned();
         let moved: Vec<_> = all.filter(|it| it == path || it.starts_with(&below)).collect();
         for name in &moved {
@@ -37,7 +38,12 @@ impl State {
                 self.files.insert(format!("{goal}{}", &name[path.len()..]), entry);
             }
         }
-        let changed = !moved.is_empty();
+        !moved.is_empty()
+    }
+
+    pub(super) fn move_aside(&mut self, path: &str, label: &str) -> MoveAsideReply {
+        let goal = format!("{path}.aside-{label}");
+        let changed = self.rename(path, &goal);
         let is_there = changed || self.files.contains_key(&goal);
         let path = if is_there { goal } else { String::new() };
         MoveAsideReply { changed, path: path.into() }

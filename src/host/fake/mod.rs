@@ -11,6 +11,7 @@ mod files;
 mod forward;
 mod locks;
 mod pki;
+mod restore;
 mod slow;
 mod state;
 
