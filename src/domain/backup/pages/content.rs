@@ -13,6 +13,9 @@ const CLUSTER: &str = "cluster";
 /// Main and sub revision with a sign between them, and a mark if it deleted (`mvcc/revision.go`).
 const REVISION: usize = 17;
 const TOMBSTONE: &[u8] = b"t";
+/// A restore that raises revisions leaves an empty change at the highest (`unsafeBumpBucketsRevision` in `etcdutl/snapshot`),
+/// and everything up to it as compacted. By less nobody raises them.
+const LEAST_BUMP: u64 = 1_000_000;
 
 /// What is in a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub(super) struct Reading {
     compacted: u64,
     changes: u64,
     version: Option<(u16, u16)>,
+    /// Empty changes of restores: the last one, and its page.
+    raised: Option<(u64, u64)>,
 }
 
 impl Reading {
@@ -56,7 +61,12 @@ impl Reading {
         match (std::str::from_utf8(bucket), leaf.key) {
             (Ok(KEY), key) => {
                 let (main, is_tombstone) = revision(key)?;
-                let change = KeyValue::decode(Bytes::from(leaf.value()?)).ok();
+                let value = leaf.value()?;
+                if value.is_empty() && self.last.saturating_add(LEAST_BUMP) <= main {
+                    (self.last, self.raised) = (main, Some((main, leaf.page())));
+                    return Ok(());
+                }
+                let change = KeyValue::decode(Bytes::from(value)).ok();
                 if !change.is_some_and(|it| it.fits(main, is_tombstone)) {
                     return Err(Damage::Change(leaf.page(), main));
                 }
@@ -78,6 +88,9 @@ impl Reading {
         }
         if !self.has_meta {
             return Err(Damage::Bucket(META));
+        }
+        if let Some((main, page)) = self.raised.filter(|it| self.compacted < it.0) {
+            return Err(Damage::Change(page, main));
         }
         let revision = self.last.max(self.compacted).max(1);
         Ok(Facts { revision, changes: self.changes, version: self.version, size })

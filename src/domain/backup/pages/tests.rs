@@ -121,6 +121,26 @@ fn what_a_restore_would_start_with_is_told() {
     assert_eq!(checked(&longer).unwrap(), facts);
 }
 
+/// As `etcdutl snapshot restore` leaves it that raises revisions.
+#[test]
+fn an_empty_change_far_beyond_the_last_is_that_of_a_restore() {
+    let with = |raised: i64, compacted: i64| {
+        let compacted = page(0, false, &[leaf(b"scheduledCompactRev", &revision(compacted))]);
+        let keys = page(3, false, &[change(4, 10), leaf(&revision(raised), b"")]);
+        let buckets = [bucket("key", 3, b""), bucket("meta", 0, &compacted)];
+        let mut image = Vec::new();
+        for page in [meta(0, 12, 4), meta(1, 11, 4), page(2, false, &buckets), keys] {
+            image.extend_from_slice(&page);
+            image.resize(image.len().next_multiple_of(PAGE), 0);
+        }
+        checked(&image).map(|it| (it.revision, it.changes)).map_err(|it| it.to_string())
+    };
+    assert_eq!(with(1_000_000_004, 1_000_000_004), Ok((1_000_000_004, 1)));
+    let told = |at| Err(format!("its page 3 has something else than a change at revision {at}"));
+    assert_eq!(with(1_000_000_004, 1_000_000_003), told(1_000_000_004));
+    assert_eq!(with(5, 5), told(5));
+}
+
 fn put(image: &mut [u8], page: usize, at: usize, bytes: &[u8]) {
     let start = page * PAGE + at;
     image[start..start + bytes.len()].copy_from_slice(bytes);
