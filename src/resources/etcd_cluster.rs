@@ -6,6 +6,7 @@ mod forecast;
 mod ill;
 mod imported;
 mod model;
+mod restore;
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test has a clock of its own")]
 mod sweep;
@@ -54,6 +55,9 @@ pub(super) struct Kept {
     /// What is wrong with the data of members, as it was last seen.
     #[serde(default)]
     ill: ill::Found,
+    /// Whether the cluster had a quorum when it was last asked.
+    #[serde(default)]
+    has_quorum: bool,
 }
 
 /// What ran on a member.
@@ -77,17 +81,22 @@ impl Resource for EtcdCluster {
         if found.has_errors() {
             return found;
         }
-        wish::desired(config).and_then(Result::err).unwrap_or_default()
+        let mut found = restore::check(config);
+        found.extend(wish::desired(config).and_then(Result::err).unwrap_or_default());
+        found
     }
 
     async fn plan(&self, client: &Client, change: &mut Planning<Self>, _: &Context) -> Diagnostics {
         let planned = &mut change.planned;
+        let before = change.prior.as_ref().map(|it| &it.state);
+        if restore::grows(before, planned) != Some(false) {
+            (planned.cluster_id, planned.ca_certificate) = (Value::Unknown, Value::Unknown);
+        }
         complete(planned);
         let mut found = hosts::check_connections(&Path::root("members"), &placed(planned), client);
         let desired = match wish::desired(planned) {
             None => {
                 change.private.announced = unknown_members(change.prior.as_ref());
-                let before = change.prior.as_ref().map(|it| &it.state);
                 found.extend(forecast::early(before, planned).iter().map(wish::explain));
                 return found;
             }
@@ -98,6 +107,17 @@ impl Resource for EtcdCluster {
             Some(Ok(desired)) => desired,
         };
         let prior = change.prior.as_ref().map(|it| &it.state);
+        found.extend(restore::shrinks(prior, planned));
+        let id = prior.and_then(|it| it.id.known());
+        if let Some(terms) = restore::terms(prior, planned, id.map(String::as_str)) {
+            let has_quorum = change.private.has_quorum;
+            let (steps, announced, refusal) =
+                restore::forecast(prior, planned, &desired, &terms.wanted, has_quorum);
+            found.extend(refusal.iter().map(restore::explain));
+            change.private.announced = announced;
+            change.steps = steps.iter().map(ToString::to_string).collect();
+            return found;
+        }
         let forecast = forecast::forecast(prior, planned, &desired, &change.private.ill);
         found.extend(forecast.refusal.iter().map(wish::explain));
         found.extend(as_one(
@@ -167,6 +187,7 @@ impl Resource for EtcdCluster {
             tokio::join!(look_at_all(&fleet, &sites, &setup), ask_health(&fleet, &sites, &setup));
         let corrupt = ask_corrupt(&fleet, &sites, &setup, &looks, &health).await;
         remember(&mut private, &state, (&looks, &places), &corrupt);
+        private.has_quorum = health.values().flatten().any(|it| it.ailment().is_none());
         let (mut drifts, lost) = ill::told(&private.ill, members(&state).count());
         drifts.extend(drift(&setup, &sites, &looks));
         state.drift = Value::Known(drifts);
@@ -249,7 +270,7 @@ impl Resource for EtcdCluster {
         let mut announced = Announced::default();
         announced.add(Kind::MoveAside, members(&state).map(|(key, _)| key.as_str()));
         let data_dir = ready.setup.desired.data_dir.to_string();
-        let reached = go(client, ready, announced, &BTreeSet::new(), true, context).await;
+        let reached = go(client, ready, (announced, None), &BTreeSet::new(), true, context).await;
         if let Some(stopped) = &reached.stopped {
             let saved = "The state keeps it; destroy again.";
             let diag = explain("The etcd cluster was not destroyed", stopped, saved);

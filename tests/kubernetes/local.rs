@@ -163,6 +163,7 @@ impl Local {
             },
             own,
             known: None,
+            generation: 0,
             last: BTreeMap::new(),
             programs: self.programs(Project::Etcd),
         };

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::EtcdCluster;
+use super::consumers::Consumers;
 use super::notes::Notes;
 use crate::actions::notes::Journal as _;
 use crate::actions::record_name;
@@ -79,6 +80,7 @@ impl EtcdCluster<'_> {
                 }
             }
             host.remove(&site.certificates(), true).await?;
+            host.remove_record(&Consumers::name(claim)).await?;
             host.remove_record(&Notes::name(claim)).await?;
             host.remove_record(&record_name(claim)).await.map(drop)
         });

@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use super::notes::Notes;
+use super::consumers::Consumers;
+use super::notes::{Notes, Restoring};
 use super::setup::{PEER, SERVER, Setup};
 use super::site::{Initial, Site};
 use crate::actions::notes::Journal as _;
 use crate::actions::signing::found_key;
 use crate::actions::{Marker, Owner as Recorded, record_name};
 use crate::domain::artifacts::Architecture;
+use crate::domain::etcd::restore::{Progress, mark};
 use crate::domain::etcd::{
     Certificates, Facts, MachineId, MemberId, Owner, Settings, Unit, Version,
 };
@@ -31,6 +34,8 @@ pub struct Look {
     pub(super) architecture: Option<Architecture>,
     /// Who lives off the cluster, by the record.
     pub(super) consumers: BTreeSet<String>,
+    /// Those of them whose hosts it remembers.
+    pub(super) known: Consumers,
     /// Of the unit; 0: none.
     pub(super) process: u32,
     /// Not as rendered, or gone.
@@ -39,6 +44,8 @@ pub struct Look {
     is_newer: bool,
     /// What its record says of an object of this kind and name.
     pub(super) marker: Option<Marker>,
+    /// SHA-256 of what the data there, and what may take its place, are marked with.
+    marks: [Vec<u8>; 2],
     /// The key that the host has proven to have.
     host_key: Option<String>,
 }
@@ -75,6 +82,26 @@ impl Look {
     /// The member whose data lies there, or should.
     pub fn member(&self) -> Option<MemberId> {
         self.notes.member.map(MemberId)
+    }
+
+    /// How far a restore is there.
+    pub(super) fn progress(&self) -> Progress {
+        let restoring = self.notes.restoring.as_ref();
+        let begun = restoring.map(Restoring::begun);
+        let mark = begun.as_ref().map(|it| Sha256::digest(mark(it)).to_vec());
+        let [is_switched, is_prepared] = [0, 1].map(|it| mark.as_ref() == Some(&self.marks[it]));
+        Progress {
+            generation: self.notes.generation,
+            begun,
+            has_file: restoring.is_some_and(|it| it.has_file),
+            is_prepared,
+            is_switched,
+        }
+    }
+
+    /// How often its data was replaced by a restore, by the numbers that users gave.
+    pub fn generation(&self) -> u64 {
+        self.notes.generation
     }
 
     /// Whether the host is proven to hold no data of any member.
@@ -129,7 +156,8 @@ pub(super) fn now() -> OffsetDateTime {
 pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look, HostError> {
     let bytes = |it: String| it.into();
     let authority = format!("{}/ca", site.authority());
-    let files = [site.member_path(), site.certificate("ca")].map(bytes);
+    let [placed, prepared] = site.marks();
+    let files = [site.member_path(), site.certificate("ca"), placed, prepared].map(bytes);
     let keys = [format!("{authority}.key"), site.key(SERVER), site.key(PEER)].map(bytes);
     let request = FactsRequest {
         units: vec![site.unit()],
@@ -138,7 +166,8 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
         projects: vec!["etcd".to_owned()],
         ..FactsRequest::default()
     };
-    let names = [record_name(&setup.own.claim), Notes::name(&setup.own.claim)];
+    let claim = &setup.own.claim;
+    let names = [record_name(claim), Notes::name(claim), Consumers::name(claim)];
     let certificate = async |path: String| {
         let read = host.read(&path, 1 << 16).await?;
         let is_there = read.file.is_some_and(|it| it.kind() == file::Kind::Regular);
@@ -146,7 +175,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     };
     let (facts, records, unit, ca, copy, server, peer) = tokio::try_join!(
         host.facts(request),
-        async { host.records(&[&names[0], &names[1]]).await },
+        async { host.records(&[&names[0], &names[1], &names[2]]).await },
         async { host.read(&site.unit_path(), 1 << 20).await },
         certificate(format!("{authority}.crt")),
         certificate(site.certificate("ca")),
@@ -206,8 +235,11 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
         notes,
         initial,
         consumers: recorded.record().map(|it| it.consumers.clone()).unwrap_or_default(),
+        // Of whom nobody remembers anything has to be told that he is stopped.
+        known: Consumers::of(&records, claim).unwrap_or_default(),
         architecture: Architecture::of_kernel(&facts.architecture),
         process: seen.map_or(0, |it| it.process),
+        marks: [2, 3].map(|it| facts.files[it].digest.to_vec()),
         host_key: host.key().map(str::to_owned),
     })
 }

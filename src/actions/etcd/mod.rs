@@ -5,6 +5,7 @@
 
 mod access;
 mod certify;
+mod consumers;
 mod cut;
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a member knows since when it runs")]
@@ -16,6 +17,7 @@ mod look;
 mod members;
 mod notes;
 mod perform;
+mod restore;
 mod setup;
 mod site;
 mod snapshot;
@@ -29,18 +31,22 @@ mod ways;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::access::{Access, issue};
+pub use self::consumers::Consumer;
+pub(super) use self::consumers::Consumers;
 pub use self::fit::preflight;
 pub use self::health::{ask_corrupt, ask_health, concerns};
 pub use self::look::Look;
 use self::members::Round;
+pub use self::restore::{Reach, Restore, Source, Terms};
 pub use self::setup::{Certificates, Setup};
 pub use self::site::Site;
 pub(super) use self::site::{authority, client_files};
 pub use self::status::{MemberReport, Report, Told, status};
 use crate::actions::{is_former, parted, seen};
 use crate::domain::Next;
+use crate::domain::etcd::restore::half_done;
 use crate::domain::etcd::{
-    Done, Former, Host, MemberId, Name, Observed, Refusal, Step, Unit, leave, next,
+    ClusterId, Done, Former, Host, MemberId, Name, Observed, Refusal, Step, Unit, leave, next,
 };
 use crate::domain::pki;
 use crate::engine::{Fleet, World};
@@ -130,11 +136,16 @@ impl<'a> EtcdCluster<'a> {
             }
         }
         let ours = || self.looks.values().filter(|it| it.facts.is_ours());
-        let noted = ours().find_map(Look::cluster).map(crate::domain::etcd::ClusterId);
+        // A restore makes another cluster of it, which the state learns of when all is done.
+        let newest = ours().max_by_key(|it| it.generation());
+        let restored = newest.filter(|it| self.setup.generation < it.generation());
+        let noted = restored.and_then(Look::cluster);
+        let known = noted.map(ClusterId).or(self.setup.known);
+        let noted = ours().find_map(Look::cluster).map(ClusterId);
         Observed {
             hosts,
             former,
-            known: self.setup.known.or(noted),
+            known: known.or(noted),
             last_voters: ours().flat_map(|it| &it.notes.voters).map(|it| MemberId(*it)).collect(),
             cluster: self.round.cluster(),
             done: self.done.clone(),
@@ -167,6 +178,10 @@ impl World for EtcdCluster<'_> {
     fn next(&self, observed: &Observed) -> Next<Step, Refusal> {
         if self.leaves {
             return leave(&self.setup.desired, observed);
+        }
+        let progress: Vec<_> = self.looks.values().map(Look::progress).collect();
+        if let Some(generation) = half_done(progress.iter()) {
+            return Next::Refuse(Refusal::HalfRestored(generation));
         }
         next(&self.setup.desired, observed)
     }

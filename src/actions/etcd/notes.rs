@@ -8,6 +8,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::site::Site;
 use crate::actions::notes::Journal;
+use crate::domain::etcd::restore::Begun;
 use crate::domain::etcd::{ClusterId, Data, MemberId, Name, PeerUrl, Token, Version};
 
 /// Written before each change is asked for, for a lost answer must not hide what was done.
@@ -25,6 +26,61 @@ pub(super) struct Notes {
     /// By which address the others were told to find it.
     pub(super) told: Option<IpAddr>,
     pub(super) started: Option<Started>,
+    /// Of the last restore that came to its end.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(super) generation: u64,
+    /// The highest that was seen then.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(super) revision: u64,
+    /// A restore that has not come to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) restoring: Option<Restoring>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What a restore brings to this host, and whether it has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Restoring {
+    generation: u64,
+    source: String,
+    token: String,
+    digest: String,
+    size: u64,
+    bump: u64,
+    cluster: u64,
+    pub(super) has_file: bool,
+}
+
+impl Restoring {
+    pub(super) fn new(begun: &Begun, has_file: bool) -> Self {
+        Self {
+            generation: begun.generation,
+            source: begun.source.clone(),
+            token: begun.token.0.clone(),
+            digest: begun.digest.clone(),
+            size: begun.size,
+            bump: begun.bump,
+            cluster: begun.cluster.0,
+            has_file,
+        }
+    }
+
+    pub(super) fn begun(&self) -> Begun {
+        Begun {
+            generation: self.generation,
+            source: self.source.clone(),
+            token: Token(self.token.clone()),
+            digest: self.digest.clone(),
+            size: self.size,
+            bump: self.bump,
+            cluster: ClusterId(self.cluster),
+        }
+    }
 }
 
 /// What the process was started with.

@@ -139,7 +139,15 @@ impl EtcdCluster<'_> {
         let voters: BTreeSet<u64> = voters.collect();
         let ours = self.looks.iter().filter(|(_, it)| it.facts.is_ours());
         let keys = ours.map(|(key, _)| key.clone()).collect();
-        self.note(&keys, |_, it| it.voters.clone_from(&voters)).await
+        let notes = || self.looks.values().map(|it| &it.notes);
+        let generation = notes().map(|it| it.generation).max().unwrap_or_default();
+        let revision = notes().map(|it| it.revision).max().unwrap_or_default();
+        self.note(&keys, |_, it| {
+            it.voters.clone_from(&voters);
+            // Whoever came later remembers it too, when nobody else is left.
+            (it.generation, it.revision) = (generation, revision);
+        })
+        .await
     }
 
     async fn claim(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
@@ -160,7 +168,7 @@ impl EtcdCluster<'_> {
         Token(token.unwrap_or_default())
     }
 
-    fn seeds(&self) -> BTreeMap<Name, PeerUrl> {
+    pub(super) fn seeds(&self) -> BTreeMap<Name, PeerUrl> {
         let desired = &self.setup.desired;
         desired.members.iter().map(|(name, at)| (name.clone(), desired.peer_url(*at))).collect()
     }
@@ -193,7 +201,7 @@ impl EtcdCluster<'_> {
     }
 
     /// Folders and units. Without `initial` what a first start reads stays as it is.
-    async fn write_units(
+    pub(super) async fn write_units(
         &mut self,
         keys: &BTreeSet<String>,
         version: Version,
@@ -233,7 +241,7 @@ impl EtcdCluster<'_> {
     }
 
     /// Notes the start once it was made: a crash in between costs one more restart, never one too few.
-    async fn start(
+    pub(super) async fn start(
         &mut self,
         keys: &BTreeSet<String>,
         action: Action,

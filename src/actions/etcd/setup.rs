@@ -26,6 +26,8 @@ pub struct Setup {
     pub own: Own,
     /// The cluster that the state knows.
     pub known: Option<ClusterId>,
+    /// The last restore that the state knows of.
+    pub generation: u64,
     /// What ran on each member when it was last seen, by its key.
     pub last: BTreeMap<String, Settings>,
     /// Where the program comes from.

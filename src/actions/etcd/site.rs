@@ -135,6 +135,15 @@ impl Site {
         format!("{}/member", self.data_dir)
     }
 
+    /// What marks the data of a restore: where it is in its place, and where it waits for that.
+    pub(super) fn marks(&self) -> [String; 2] {
+        ["", ".restore"].map(|end| format!("{}{end}/member/ha-restored", self.data_dir))
+    }
+
+    pub(super) fn wal_dir(&self) -> Option<&str> {
+        self.wal_dir.as_ref().map(Folder::as_str)
+    }
+
     /// Where it tells of its health, in plain HTTP.
     pub(super) fn metrics(&self, desired: &Desired) -> String {
         std::net::SocketAddr::new(self.metrics_address(), desired.ports.metrics).to_string()

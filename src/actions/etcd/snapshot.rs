@@ -16,11 +16,22 @@ const KEEP: u32 = 2;
 impl EtcdCluster<'_> {
     pub(super) async fn snapshot(&mut self, from: &Name) -> Result<(), HostError> {
         let status = self.status_on(from.as_str())?;
-        let (sites, looks, desired) = (&self.sites, &self.looks, &self.setup.desired);
         // The revision is at least this one.
-        let (cluster, revision, version) = (&desired.name, status.revision, status.version);
-        let name = format!("{cluster}-{version}-revision-{revision}");
-        let on = BTreeSet::from([from.to_string()]);
+        let (cluster, revision) = (&self.setup.desired.name, status.revision);
+        let name = format!("{cluster}-{}-revision-{revision}", status.version);
+        let directory = snapshots(cluster);
+        self.save_on(from.as_str(), (&directory, &name), (revision, KEEP)).await
+    }
+
+    /// Keeps all data of the member on a host in a file, with this revision at least, and so many of the newest.
+    pub(super) async fn save_on(
+        &mut self,
+        key: &str,
+        (directory, name): (&str, &str),
+        (revision, keep): (u64, u32),
+    ) -> Result<(), HostError> {
+        let (sites, looks, desired) = (&self.sites, &self.looks, &self.setup.desired);
+        let on = BTreeSet::from([key.to_owned()]);
         let saved = self.fleet.some(&on, async |key, host| {
             let site = &sites[&key];
             let address = looks[&key].listens().unwrap_or(site.place.address);
@@ -29,9 +40,9 @@ impl EtcdCluster<'_> {
                 authority: site.certificate("ca").into(),
                 certificate: site.certificate(SERVER).into(),
                 key: site.key(SERVER).into(),
-                directory: snapshots(cluster).into(),
-                name: name.clone(),
-                keep: KEEP,
+                directory: directory.to_owned().into(),
+                name: name.to_owned(),
+                keep,
                 revision,
                 ..SaveSnapshotRequest::default()
             };

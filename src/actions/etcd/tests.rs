@@ -37,6 +37,7 @@ fn setup() -> Setup {
         },
         own: Own { claim, id: "1".to_owned(), applied: Map::new() },
         known: None,
+        generation: 0,
         last: BTreeMap::new(),
         programs: Arc::new(Programs {
             source: Source::upstream(Project::Etcd),

@@ -33,6 +33,7 @@ pub use self::look::Look;
 pub use self::recovery::{Recovery, RecoveryFault};
 pub use self::setup::Setup;
 pub use self::site::Site;
+pub(super) use self::site::api_server_unit;
 pub use self::status::{NodeReport, Report, status};
 use crate::actions::{is_former, parted, seen};
 use crate::domain::Next;

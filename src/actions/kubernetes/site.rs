@@ -86,6 +86,11 @@ pub(super) fn user(component: Component) -> &'static str {
     component.program()
 }
 
+/// Of the API servers of a control plane: `kube-apiserver-prod.service`
+pub(in crate::actions) fn api_server_unit(control_plane: &str) -> String {
+    format!("{}-{control_plane}.service", Component::ApiServer.program())
+}
+
 impl Site {
     /// The host of the node `name`.
     ///

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 use super::ControlPlane;
-use crate::actions::etcd::{self, issue};
+use crate::actions::etcd::{self, Consumer, Consumers, issue};
+use crate::actions::notes::Journal as _;
 use crate::actions::{record_name, write_record};
 use crate::domain::kubernetes::Data;
 use crate::engine::chain;
@@ -80,7 +83,9 @@ impl ControlPlane<'_> {
         let keys: Vec<String> = self.etcd.keys().map(str::to_owned).collect();
         let (claim, id) = (self.etcd_claim(), self.setup.own.id.clone());
         let all = keys.iter().cloned().collect();
-        let noted = self.etcd.some(&all, async |_, host| note(&host, &claim, &id, true).await);
+        let own = self.as_consumer();
+        let noted =
+            self.etcd.some(&all, async |_, host| note(&host, &claim, &id, Some(&own)).await);
         // A host that does not answer now has the note from another.
         for (key, error) in noted.await.into_iter().filter_map(|(key, it)| Some((key, it.err()?))) {
             tracing::warn!(host = key, error = %chain(&error), "does not note who uses etcd");
@@ -112,11 +117,20 @@ impl ControlPlane<'_> {
     pub(super) async fn take_leave_of_etcd(&mut self) {
         let (claim, id) = (self.etcd_claim(), self.setup.own.id.clone());
         let all = self.etcd.keys().map(str::to_owned).collect();
-        let noted = self.etcd.some(&all, async |_, host| note(&host, &claim, &id, false).await);
+        let noted = self.etcd.some(&all, async |_, host| note(&host, &claim, &id, None).await);
         for (key, error) in noted.await.into_iter().filter_map(|(key, it)| Some((key, it.err()?))) {
             tracing::warn!(host = key, error = %chain(&error), "keeps the note of who used etcd");
         }
         self.etcd.release().await;
+    }
+
+    /// What it takes to stop the API servers, should the data be restored.
+    fn as_consumer(&self) -> Consumer {
+        let own = &self.setup.own;
+        let nodes = own.applied.get("nodes").and_then(|it| it.as_object());
+        let way = |(key, node): (&String, &Json)| (key.clone(), node["host"].clone());
+        let hosts = nodes.into_iter().flatten().map(way).collect();
+        Consumer { name: own.claim.name.clone(), hosts }
     }
 
     fn etcd_claim(&self) -> Claim {
@@ -125,12 +139,31 @@ impl ControlPlane<'_> {
     }
 }
 
-/// Whether this object lives off the cluster, in the record of one of its hosts. Without a record nothing is noted.
-async fn note(host: &Locked, claim: &Claim, id: &str, is_there: bool) -> Result<(), HostError> {
-    let records = host.records(&[&record_name(claim)]).await?;
-    let Some(stored) = records.first() else { return Ok(()) };
+/// Whether this object lives off the cluster, in the records of one of its hosts. Without a record nothing is noted.
+async fn note(
+    host: &Locked,
+    claim: &Claim,
+    id: &str,
+    own: Option<&Consumer>,
+) -> Result<(), HostError> {
+    let records = host.records(&[&record_name(claim), &Consumers::name(claim)]).await?;
+    let stored = records.iter().find(|it| it.name == record_name(claim));
+    let Some(stored) = stored else { return Ok(()) };
     let Ok(mut record) = Record::parse(stored.format, &stored.content) else { return Ok(()) };
-    let has_changed =
-        if is_there { record.consumers.insert(id.to_owned()) } else { record.consumers.remove(id) };
+    if let Some(known) = Consumers::of(&records, claim) {
+        let mut now = known.clone();
+        match own {
+            Some(own) => drop(now.0.insert(id.to_owned(), own.clone())),
+            None => drop(now.0.remove(id)),
+        }
+        if now != known {
+            now.put(host, claim).await?;
+        }
+    }
+    let has_changed = if own.is_some() {
+        record.consumers.insert(id.to_owned())
+    } else {
+        record.consumers.remove(id)
+    };
     if has_changed { write_record(host, claim, &record).await } else { Ok(()) }
 }

@@ -19,6 +19,11 @@ pub enum DigestError {
 }
 
 impl Digest {
+    /// From its bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// As messages carry it.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0

@@ -66,6 +66,7 @@ mod refusal;
 mod render;
 mod renew;
 mod rescue;
+pub mod restore;
 mod shrink;
 #[cfg(test)]
 mod simulate;

@@ -53,7 +53,7 @@ fn is_formed(observed: &Observed) -> bool {
 }
 
 /// What must not be touched, or not be told apart.
-fn refuse_hosts(observed: &Observed) -> Option<Refusal> {
+pub(super) fn refuse_hosts(observed: &Observed) -> Option<Refusal> {
     let found = observed.cluster.as_ref().map(|it| it.id);
     if let (Some(found), Some(known)) = (found, observed.known)
         && found != known

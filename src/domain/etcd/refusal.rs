@@ -246,6 +246,11 @@ pub enum Refusal {
         "{0} serves, but the machine behind that key holds no data of it: look which machine answers there"
     )]
     Elsewhere(Name),
+    /// Some hosts have the data of a restore in place, and others what was there before.
+    #[error(
+        "a restore of generation {0} was begun and is not at its end: set `restore` back to it, and apply"
+    )]
+    HalfRestored(u64),
     /// Members are not well enough for the change.
     #[error("{} does not serve, and members are not changed meanwhile: mend it, or take it out of the map", List(.0))]
     Unhealthy(Vec<Name>),
@@ -299,6 +304,7 @@ impl Refusal {
             },
             Self::OtherCluster { .. }
             | Self::NothingLeft
+            | Self::HalfRestored(_)
             | Self::QuorumLost { .. }
             | Self::WouldLoseQuorum { .. }
             | Self::NoSpace => Subject::Cluster,

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{EtcdClusterModel, complete, has_same_settings, members, name};
-use super::{EtcdCluster, Kept, Last, ill, wish};
+use super::{EtcdCluster, Kept, Last, ill, restore, wish};
 use crate::actions::etcd::{
-    Certificates, EtcdCluster as World, KIND, Look, Setup, Site, preflight,
+    Certificates, Consumer, EtcdCluster as World, KIND, Look, Restore, Setup, Site, Terms,
+    preflight,
 };
 use crate::actions::{Own, former_key};
 use crate::domain::Kind;
@@ -157,6 +158,7 @@ pub(super) fn ready(
         certificates: Certificates { validity, ca_validity, extra_sans },
         own: Own::new(KIND, &cluster, id, is_new, wish::applied(wanted)),
         known: known_id,
+        generation: restore::reached(prior.or((!is_new).then_some(wanted))),
         last: last.collect(),
         programs: Arc::new(programs(client, Project::Etcd)?),
         desired,
@@ -189,13 +191,15 @@ pub(super) async fn reach(
             announced.add(kind, members(&wanted.planned).map(|(key, _)| key.as_str()));
         }
     }
-    Ok(go(client, ready, announced, &new, false, context).await)
+    let id = prior.map(|_| id);
+    let restores = restore::terms(prior, &wanted.planned, id);
+    Ok(go(client, ready, (announced, restores), &new, false, context).await)
 }
 
 pub(super) async fn go(
     client: &Client,
     ready: Ready,
-    announced: Announced,
+    (announced, restores): (Announced, Option<Terms>),
     patient: &BTreeSet<String>,
     leaves: bool,
     context: &Context,
@@ -215,6 +219,15 @@ pub(super) async fn go(
     let shown = fleet.host_keys();
     let desired = setup.desired.clone();
     let mut world = World::new(&mut fleet, setup, sites, leaves);
+    if let Some(terms) = restores {
+        let reach = |it: &Consumer| restore::reach(it, client);
+        let stopped = converge(&mut Restore::new(&mut world, terms, &reach), &run).await.stopped;
+        if let Some(stopped) = stopped {
+            let (looks, id) = (world.looks().clone(), world.id().to_owned());
+            fleet.release().await;
+            return Reached { looks, places, shown, ..Reached::nothing(id, stopped) };
+        }
+    }
     let converged = converge(&mut world, &run).await;
     let (looks, id) = (world.looks().clone(), world.id().to_owned());
     fleet.release().await;

@@ -126,7 +126,7 @@ fn machine(host: &HostModel) -> MachineId {
     MachineId(format!("{:?} {:?} {:?}", host.address, host.port, host.root))
 }
 
-fn observed(
+pub(super) fn observed(
     prior: Option<&EtcdClusterModel>,
     planned: &EtcdClusterModel,
     desired: &Desired,

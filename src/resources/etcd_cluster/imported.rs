@@ -33,6 +33,15 @@ pub(super) fn learn(state: &mut EtcdClusterModel, looks: &BTreeMap<String, Look>
         state.ca_certificate = Value::Known(authority);
     }
     if state.cluster_id.is_null()
+        && let Some(access) = state.access.known_mut()
+    {
+        // What the record does not tell, once `restore` was left out again.
+        let reached = ours().map(Look::generation).max().unwrap_or_default();
+        let reached = i64::try_from(reached).unwrap_or_default();
+        let shown = access.generation.known().copied().unwrap_or_default();
+        access.generation = Value::Known(shown.max(reached));
+    }
+    if state.cluster_id.is_null()
         && let Some(id) = ours().find_map(Look::cluster)
     {
         state.cluster_id = Value::Known(ClusterId(id).to_string());
@@ -82,6 +91,10 @@ mod tests {
             "quota_backend_bytes": 1_u64 << 32, "auto_compaction_retention": "1h",
             "extra_args": ["--max-txn-ops=256"], "environment": {"A": "b"},
             "certificates": {"validity": "24h", "extra_sans": ["x"], "ca_validity": "48h", "key_algorithm": "ecdsa-p256"},
+            "restore": {
+                "generation": 3, "from": "snapshot", "store": "s", "file": "f", "directory": "/d", "snapshot": "x",
+                "discard_current_data": true, "clients_stopped": true,
+            },
             "lost_hosts": ["b"], "deletion_protection": false, "on_destroy": "purge",
             "timeouts": {"create": "1h"},
         });

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::restore::{RestoreModel, grows, shown};
 use crate::domain::etcd::{ClusterName, Folder, Name, Version};
 use crate::model;
 use crate::resources::certificates::CertificatesModel;
@@ -54,7 +55,13 @@ model! {
         environment: Value<BTreeMap<String, String>> = optional().default(Datum::Map(BTreeMap::new())).restarts("etcd"),
         /// How certificates are made. They are renewed when a third of their time is left.
         certificates: Value<CertificatesModel> = optional().default(Datum::Map(BTreeMap::new())),
-        /// Members whose machines are gone for ever: a destroy does not wait for them.
+        /// Replaces the data by that of a snapshot, on all members. Also at create, on new hosts.
+        ///
+        /// The snapshot is proven before any member notices. What is restored is made beside the present data, which is kept
+        /// beside it afterwards. Members of before cannot come back, and no revision comes twice, so clients that watch list
+        /// anew.
+        restore: Value<RestoreModel> = optional().changes("a higher `generation` replaces the data; everything else is only recorded"),
+        /// Members whose machines are gone for ever: neither a destroy nor a restore waits for them.
         lost_hosts: Value<BTreeSet<String>> = optional().default(Datum::Set(Set(Vec::new()))).records_change(),
         /// Refuses to destroy the cluster.
         deletion_protection: Value<bool> = optional().default(true).records_change(),
@@ -121,6 +128,7 @@ pub(super) fn complete(model: &mut EtcdClusterModel) {
         address: address(it),
     };
     let hosts: BTreeMap<_, _> = members(model).map(|(key, it)| (key.clone(), host(it))).collect();
+    let generation = shown(model);
     model.endpoints = Value::Known(endpoints.clone());
     model.access = Value::Known(EtcdAccessModel {
         id: model.id.clone(),
@@ -128,7 +136,7 @@ pub(super) fn complete(model: &mut EtcdClusterModel) {
         endpoints: Value::Known(endpoints),
         ca_certificate: model.ca_certificate.clone(),
         hosts: Value::Known(hosts),
-        generation: Value::Known(0),
+        generation,
     });
 }
 
@@ -144,7 +152,10 @@ pub(super) fn has_same_settings(one: &EtcdClusterModel, other: &EtcdClusterModel
 
 /// The second, with what is only recorded as in the first.
 pub(super) fn with_recorded(from: &EtcdClusterModel, of: EtcdClusterModel) -> EtcdClusterModel {
+    // Of a restore only that it has been made is recorded.
+    let restore = if grows(Some(&of), from) == Some(false) { &from.restore } else { &of.restore };
     EtcdClusterModel {
+        restore: restore.clone(),
         lost_hosts: from.lost_hosts.clone(),
         deletion_protection: from.deletion_protection.clone(),
         on_destroy: from.on_destroy.clone(),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::filled::filled;
 use super::model::{EtcdClusterModel, members, name};
+use super::restore::RestoreModel;
 use crate::domain::etcd::{
     Arguments, Desired, Environment, OnDestroy, Place, Ports, Refusal, Subject, Timing, Wish,
 };
@@ -153,6 +154,19 @@ pub(super) fn path(subject: &Subject) -> Option<Path> {
     })
 }
 
+fn restore(it: &RestoreModel) -> Json {
+    json!({
+        "generation": it.generation.known(),
+        "from": it.from.known(),
+        "store": it.store.known(),
+        "file": it.file.known(),
+        "directory": it.directory.known(),
+        "snapshot": it.snapshot.known(),
+        "discard_current_data": it.discard_current_data.known(),
+        "clients_stopped": it.clients_stopped.known(),
+    })
+}
+
 /// The configuration for the record on the hosts. It has no secret.
 pub(super) fn applied(model: &EtcdClusterModel) -> Map<String, Json> {
     let member = |(key, it): (&String, &super::model::EtcdMemberModel)| {
@@ -173,6 +187,7 @@ pub(super) fn applied(model: &EtcdClusterModel) -> Map<String, Json> {
         "extra_args": model.extra_args.known(),
         "environment": model.environment.known(),
         "certificates": certificates::applied(&model.certificates),
+        "restore": model.restore.known().map(restore),
         "lost_hosts": model.lost_hosts.known(),
         "deletion_protection": model.deletion_protection.known(),
         "on_destroy": model.on_destroy.known(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::domain::etcd::quorum;
+use crate::domain::etcd::{Name, PeerUrl, quorum};
 
 /// How many entries a member holds back before it writes down its state. It is told of so many by one look of the provider.
 const WRITES_AFTER: u64 = 1_000;
@@ -39,6 +39,14 @@ pub(super) struct Seat {
     pub(super) name: String,
     pub(super) peer_url: String,
     pub(super) is_learner: bool,
+}
+
+impl Seat {
+    /// Of one of the first members.
+    pub(super) fn first(name: &Name, peer_url: &PeerUrl) -> Self {
+        let (name, peer_url) = (name.to_string(), peer_url.to_string());
+        Self { name, peer_url, is_learner: false }
+    }
 }
 
 /// Since when each member takes part, by its id.

@@ -50,10 +50,6 @@ impl Flags {
         let variable = |name: &str| service.environment.get(name).cloned().unwrap_or_default();
         let version = service.program.rsplit('/').nth(1).and_then(|it| it.parse().ok());
         let initial = variable("ETCD_INITIAL_CLUSTER");
-        let seed = |it: &str| {
-            let (name, url) = it.split_once('=')?;
-            Some((name.parse().ok()?, PeerUrl::listed(url)))
-        };
         if given("listen-peer-urls")? != given("initial-advertise-peer-urls")? {
             return Err("it listens where nobody looks for it".to_owned());
         }
@@ -71,7 +67,7 @@ impl Flags {
             peer_files: [given("peer-cert-file")?, given("peer-key-file")?],
             token: variable("ETCD_INITIAL_CLUSTER_TOKEN"),
             is_new: variable("ETCD_INITIAL_CLUSTER_STATE") == "new",
-            initial: initial.split(',').filter_map(seed).collect(),
+            initial: members(&initial),
         })
     }
 
@@ -86,10 +82,29 @@ impl Flags {
         format!("{}/member/id", self.data_dir)
     }
 
+    /// What a snapshot was restored for, before the first start.
+    pub(super) fn restored(&self) -> String {
+        format!("{}/member/restored", self.data_dir)
+    }
+
+    /// Marks what waits to take the place of its data.
+    pub(super) fn prepared(&self) -> String {
+        format!("{}.restore/member/ha-restored", self.data_dir)
+    }
+
     /// The list that it is told of has it under this name and URL.
     pub(super) fn lists_itself(&self) -> bool {
         self.initial
             .iter()
             .any(|(name, url)| name.as_str() == self.name && url.as_str() == self.peer_url)
     }
+}
+
+/// As etcd has them: `a=https://192.0.2.1:2380,…`.
+pub(super) fn members(text: &str) -> BTreeMap<Name, PeerUrl> {
+    let member = |it: &str| {
+        let (name, url) = it.split_once('=')?;
+        Some((name.parse().ok()?, PeerUrl::listed(url)))
+    };
+    text.split(',').filter_map(member).collect()
 }

@@ -9,6 +9,7 @@ mod cluster;
 mod flags;
 mod log;
 mod programs;
+mod restored;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -11,6 +11,7 @@ use super::cluster::{Cluster, Present, Seat};
 use super::flags::Flags;
 use crate::actions::etcd::notes::first_ids;
 use crate::actions::machines::Hosts;
+use crate::domain::etcd::{Name, PeerUrl};
 use crate::host::fake::FakeHost;
 use crate::remote::etcd::fake::{Answer, MemberListResponse, Question, ResponseHeader, identity};
 use crate::remote::etcd::{AlarmMember, Member, StatusResponse};
@@ -75,8 +76,12 @@ impl Programs {
             if found.as_ref().map(|it| it.1) == known {
                 continue;
             }
-            if self.running.remove(at).is_some() {
-                self.judge(hosts, at);
+            if let Some(stopped) = self.running.remove(at) {
+                // All members stop before other data takes the place of theirs.
+                let prepared = stopped.flags.prepared();
+                if hosts.values().all(|it| it.file(&prepared).is_none()) {
+                    self.judge(hosts, at);
+                }
             }
             if let Some((unit, number, text)) = found {
                 match Flags::read(&unit, &text) {
@@ -178,6 +183,11 @@ impl Programs {
         if let Some(found) = host.file(&flags.data()) {
             return self.resume(flags, &String::from_utf8_lossy(&found));
         }
+        if let Some(found) = host.file(&flags.restored()) {
+            let (cluster, member) = self.restore(flags, &String::from_utf8_lossy(&found))?;
+            host.edit(&flags.data(), format!("{cluster:x} {member:x}").as_bytes());
+            return Ok((cluster, member));
+        }
         if !flags.lists_itself() {
             return Err(format!("{} is not in the list that it is told of", flags.name));
         }
@@ -215,6 +225,9 @@ impl Programs {
         if READS_NO_V2 <= flags.version.minor && !known.is_readable.contains(&member) {
             return Err("its log has entries that it cannot read".to_owned());
         }
+        if self.running.values().any(|it| it.cluster != cluster) {
+            self.breaches.push(format!("{} runs beside a member of another cluster", flags.name));
+        }
         if self.running.values().any(|it| it.member == member) {
             self.breaches.push(format!("{} runs twice", flags.name));
         }
@@ -229,11 +242,7 @@ impl Programs {
             self.breaches
                 .push(format!("{} founds its cluster once more, without data", flags.name));
         }
-        let seat = |(name, url): (&crate::domain::etcd::Name, &crate::domain::etcd::PeerUrl)| {
-            let seat =
-                Seat { name: name.to_string(), peer_url: url.to_string(), is_learner: false };
-            (members[name].0, seat)
-        };
+        let seat = |(name, url): (&Name, &PeerUrl)| (members[name].0, Seat::first(name, url));
         self.clusters.entry(id.0).or_insert_with(|| Cluster {
             members: flags.initial.iter().map(seat).collect(),
             minor: flags.version.minor,

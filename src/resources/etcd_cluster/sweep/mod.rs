@@ -1,5 +1,6 @@
 //! The operations of a cluster, [swept](Story).
 
+mod restores;
 mod stories;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 
 mod foretold;
 mod refusals;
+mod restores;
 
 use serde_json::{Value as Json, json};
 
