@@ -34,5 +34,6 @@ mod mirror;
 mod reads;
 mod release;
 mod repairs;
+mod restores;
 mod snapshots;
 mod story;
