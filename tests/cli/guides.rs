@@ -53,5 +53,5 @@ fn each_guide_has_one_configuration_that_is_valid() {
         checked.push(name);
     }
     checked.sort();
-    assert_eq!(checked, ["air-gapped", "day-2", "getting-started", "hosts"]);
+    assert_eq!(checked, ["air-gapped", "day-2", "disaster-recovery", "getting-started", "hosts"]);
 }
