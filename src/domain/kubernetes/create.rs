@@ -22,8 +22,9 @@ pub(super) fn next(view: &View) -> Next<Step, Refusal> {
         return Next::Refuse(Refusal::Unseen(unseen));
     }
     let is_begun = everybody(observed).any(|(_, it)| it.owner.is_us() && it.is_begun);
-    // Whoever has the keys of what lies there may go on with it.
-    let recovers = !is_begun && observed.recovery.is_some();
+    // Whoever has the keys of what lies there may go on with it. A former node may have begun, and lost its keys too.
+    let holds = |it: &Facts| it.owner.is_us() && it.is_begun && it.keys.is_some();
+    let recovers = observed.recovery.is_some() && !everybody(observed).any(|(_, it)| holds(it));
     if !is_begun && !recovers {
         match observed.data {
             Data::Absent => {}

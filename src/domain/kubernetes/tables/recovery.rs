@@ -80,6 +80,16 @@ fn nodes_without_any_keys_are_set_up_anew_with_those_of_a_bundle() {
         },
         "stop what is left of the control plane on a and move it aside",
     );
+    // A former one has lost them too.
+    let former = |it: &mut Observed| {
+        known(it);
+        without_keys(it, "d");
+        for name in ["a", "b"] {
+            facts(it, name).owner = Owner::Unfinished;
+        }
+    };
+    let bring = "bring the keys of the recovery bundle to a, b";
+    check_with(&want("a b", "1.34"), "a: b: (d:1.34+)", former, bring);
     // Who does not answer may have them.
     check_with(&abc, "a: b: c:1.34x", known, &format!("refuse: c {UNSEEN}"));
     let silent = "refuse: d cannot be looked at, and may hold keys of this control plane still: make it answer, or put it into lost_hosts";
