@@ -7,6 +7,7 @@ resource "ha_etcd_backup" "this" {
   cluster   = ha_etcd_cluster.this.access
   schedule  = var.backup.schedule
   time_zone = var.backup.time_zone
+  store     = var.backup.store
   directory = var.backup.directory
   retention = var.backup.retention
 

@@ -231,12 +231,13 @@ variable "dns_ttl" {
 }
 
 variable "backup" {
-  description = "Snapshots of etcd that its hosts take by themselves: when, by the five fields of cron, into which directory of each host, and how many stay. None when left out."
+  description = "Snapshots of etcd that its hosts take by themselves: when, by the five fields of cron, into which object store of the provider or directory of each host, and how many stay. None when left out."
   type = object({
     name      = optional(string, "backup")
     schedule  = string
     time_zone = optional(string)
-    directory = string
+    store     = optional(string)
+    directory = optional(string)
     retention = object({
       last    = optional(number)
       hourly  = optional(number)

@@ -28,6 +28,7 @@ mod name;
 mod options;
 mod own;
 mod packages;
+mod part;
 mod pki;
 mod place;
 mod probe;

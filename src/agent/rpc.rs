@@ -261,8 +261,18 @@ impl Agent for Rpc {
     }
 
     async fn list_backups(&self, request: Request<ListBackupsRequest>) -> Answer<ListBackupsReply> {
-        let request = request.into_inner();
-        answer(self.host.blocking(move |it| backup::list(&it.root, &request)).await?)
+        answer(backup::list(&self.host, request.into_inner()).await?)
+    }
+
+    async fn fetch_backup(&self, request: Request<FetchBackupRequest>) -> Answer<FetchBackupReply> {
+        answer(backup::fetch(&self.host, request.into_inner()).await?)
+    }
+
+    async fn forget_backups(
+        &self,
+        request: Request<ForgetBackupsRequest>,
+    ) -> Answer<ForgetBackupsReply> {
+        answer(backup::forget(&self.host, request.into_inner()).await?)
     }
 
     async fn stage_snapshot(

@@ -3,35 +3,32 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, Mode, RenameFlags, statat, unlinkat};
 use tokio::sync::{mpsc, watch};
 
-use super::artifacts::{available, full};
 use super::change::{Deed, Host};
 use super::fault::Fault;
 use super::files::owner::Owner;
 use super::files::{directory, look};
 use super::forward;
+use super::part::{Part, names};
 use super::place::{HostPath, Root};
 use super::program::ended;
 use crate::domain::backup::pages::{Facts, Source, check};
 use crate::proto::agent::{SaveSnapshotReply, SaveSnapshotRequest};
 use crate::remote::etcd::{Api, CallError, Credentials, Proof};
 
-/// How the names of snapshots end, and of what is not whole.
+/// How the names of snapshots end.
 const WHOLE: &str = ".db";
-const PART: &str = ".part";
 /// Behind the pages.
 pub(super) const DIGEST: u64 = 32;
 /// A certificate or a key.
 const MOST_PEM: u64 = 64 << 10;
-/// Stays free beside the snapshot: etcd makes files of its log by so much (`SegmentSizeBytes`).
-pub(super) const SPARE: u64 = 64 << 20;
 /// Parts that wait for the disk, of 32 KiB as etcd sends them.
 pub(super) const WAITING: usize = 32;
 const LONGEST_NAME: usize = 200;
@@ -76,10 +73,10 @@ async fn bring(
     let api = Api::open(stream, address.ip(), &credentials).await.map_err(said)?;
     let size = api.status().await.map_err(said)?.db_size;
     let size = u64::try_from(size).unwrap_or_default();
-    let part = host.blocking(move |it| Part::begin(&it.root, &into, name, size)).await?;
+    let saving = host.blocking(move |it| Saving::begin(&it.root, &into, name, size)).await?;
     let (sender, parts) = mpsc::channel(WAITING);
     let sending = send(&api, &member, sender, Some(host.life.ending()));
-    let filling = host.blocking(move |_| part.fill(parts, keep, revision));
+    let filling = host.blocking(move |_| saving.fill(parts, keep, revision));
     let (sent, kept) = tokio::join!(sending, filling);
     // What broke off on its way is damaged too. A disk that is full is no fault of the member.
     sent?;
@@ -148,35 +145,22 @@ pub(super) fn receive(
     Ok((size, facts))
 }
 
-/// What is not whole yet, removed when this is dropped. Who holds the lock of the cluster is the only one here.
+/// A snapshot on its way into a directory. Who holds the lock of the cluster is the only one here.
 #[derive(Debug)]
-struct Part {
+struct Saving {
     directory: OwnedFd,
     path: HostPath,
     name: String,
-    file: File,
+    part: Part,
 }
 
-impl Part {
+impl Saving {
     fn begin(root: &Root, path: &HostPath, name: String, size: u64) -> Result<Self, Fault> {
         directory::make_above(root, path)?;
         directory::make(&root.place(path)?, Mode::RWXU, Owner::of_agent())?;
         let directory = root.directory(path).map_err(Fault::failed(format!("open {path}")))?;
-        let failed = |doing: &str| Fault::failed(format!("{doing} {path}"));
-        // Left by an agent that was killed.
-        for left in names(&directory, PART).map_err(failed("look into"))? {
-            unlinkat(&directory, &left, AtFlags::empty()).map_err(failed("sweep"))?;
-        }
-        let needed = size.saturating_add(SPARE);
-        if available(directory.as_fd()) < needed {
-            return Err(full(directory.as_fd(), &format!("a snapshot in {path}"), needed));
-        }
-        let flags =
-            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let part = format!("{name}{PART}");
-        let file = openat(&directory, &part, flags, Mode::RUSR | Mode::WUSR);
-        let file = file.map_err(failed("begin a snapshot in"))?.into();
-        Ok(Self { directory, path: path.clone(), name, file })
+        let part = Part::begin(&directory, path, &name, size)?;
+        Ok(Self { directory, path: path.clone(), name, part })
     }
 
     /// Writes what comes until there is no more, and puts it in its place. Blocks.
@@ -188,13 +172,10 @@ impl Part {
     ) -> Result<SaveSnapshotReply, Fault> {
         let file = format!("{}{WHOLE}", self.name);
         let at = self.path.join(file.as_ref());
-        let (size, facts) = receive(&self.file, parts, &at, least)?;
+        let (size, facts) = receive(self.part.file(), parts, &at, least)?;
         let revision = facts.revision;
-        fsync(&self.file).map_err(Fault::failed(format!("make {at} durable")))?;
-        let part = format!("{}{PART}", self.name);
-        renameat(&self.directory, &part, &self.directory, &file)
-            .map_err(Fault::failed(format!("put {at} in its place")))?;
-        fsync(&self.directory).map_err(Fault::failed(format!("make {at} durable")))?;
+        self.part.make_durable()?;
+        self.part.settle(&file, RenameFlags::empty())?;
         self.forget(&file, keep)
             .map_err(Fault::failed(format!("remove old snapshots from {}", self.path)))?;
         Ok(SaveSnapshotReply { path: at.bytes().to_vec().into(), size, revision })
@@ -203,7 +184,8 @@ impl Part {
     /// Removes all but this one and the newest others.
     fn forget(&self, own: &str, keep: u32) -> rustix::io::Result<()> {
         let mut others = Vec::new();
-        for name in names(&self.directory, WHOLE)?.into_iter().filter(|it| it != own) {
+        let is_other = |it: &String| it.ends_with(WHOLE) && it != own;
+        for name in names(&self.directory)?.into_iter().filter(is_other) {
             let stat = statat(&self.directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
             others.push((stat.st_mtime, stat.st_mtime_nsec, name));
         }
@@ -224,24 +206,6 @@ impl Source for Pages<'_> {
     fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
         self.0.read_exact_at(into, offset)
     }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        // It may be in its place. What stays is swept the next time.
-        let _ = unlinkat(&self.directory, format!("{}{PART}", self.name), AtFlags::empty());
-    }
-}
-
-fn names(directory: &OwnedFd, end: &str) -> rustix::io::Result<Vec<String>> {
-    let mut found = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(end) {
-            found.push(name);
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]
@@ -272,13 +236,13 @@ mod tests {
     ) -> Result<SaveSnapshotReply, String> {
         let root = Root::open(Some(folder.path())).unwrap();
         let path = HostPath::parse(b"/ha/snapshots").unwrap();
-        let saved = Part::begin(&root, &path, name.to_owned(), size).and_then(|part| {
+        let saved = Saving::begin(&root, &path, name.to_owned(), size).and_then(|saving| {
             let (sender, parts) = mpsc::channel(64);
             for chunk in data.chunks(1000) {
                 sender.try_send(chunk.to_vec().into()).unwrap();
             }
             drop(sender);
-            part.fill(parts, 2, 9)
+            saving.fill(parts, 2, 9)
         });
         saved.map_err(|it| tonic::Status::from(it).message().to_owned())
     }
@@ -332,10 +296,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a", "b", "c"] {
             save(&folder, name, &whole(1), 4096).unwrap();
-            fs::write(folder.path().join("ha/snapshots/left.part"), "half").unwrap();
+            fs::write(folder.path().join("ha/snapshots/.ha-agent-left.part"), "half").unwrap();
             fs::write(folder.path().join("ha/snapshots/other"), "precious").unwrap();
         }
-        assert_eq!(kept(&folder), ["b.db", "c.db", "left.part", "other"]);
+        assert_eq!(kept(&folder), [".ha-agent-left.part", "b.db", "c.db", "other"]);
         save(&folder, "c", &whole(3), 4096).unwrap();
         assert_eq!(kept(&folder), ["b.db", "c.db", "other"]);
         assert_eq!(fs::read(folder.path().join("ha/snapshots/c.db")).unwrap(), whole(3));

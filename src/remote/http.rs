@@ -74,10 +74,36 @@ impl fmt::Debug for Proxy {
 /// # Errors
 /// The route makes no sense. Nobody is asked yet.
 pub fn client(tls: CryptoProvider, route: &Route, stall: Duration) -> Result<Client, RouteError> {
+    let roots = match &route.authorities {
+        Some(only) => given(RootCertStore::empty(), only)?,
+        None => of_system(),
+    };
+    build(tls, roots, &route.proxy, stall)
+}
+
+/// The same without a proxy, for a server that may have authorities of its own beside those of the system.
+///
+/// # Errors
+/// They are no certificates.
+pub fn direct(
+    tls: CryptoProvider,
+    authorities: Option<&str>,
+    stall: Duration,
+) -> Result<Client, RouteError> {
+    let roots = authorities.map_or_else(|| Ok(of_system()), |it| given(of_system(), it))?;
+    build(tls, roots, &Proxy::Direct, stall)
+}
+
+fn build(
+    tls: CryptoProvider,
+    roots: RootCertStore,
+    proxy: &Proxy,
+    stall: Duration,
+) -> Result<Client, RouteError> {
     let config = ClientConfig::builder_with_provider(Arc::new(tls))
         .with_safe_default_protocol_versions()
         .map_err(RouteError::Tls)?
-        .with_root_certificates(roots(route.authorities.as_deref())?)
+        .with_root_certificates(roots)
         .with_no_client_auth();
     let client = Client::builder()
         .tls_backend_preconfigured(config)
@@ -85,7 +111,7 @@ pub fn client(tls: CryptoProvider, route: &Route, stall: Duration) -> Result<Cli
         .referer(false)
         .connect_timeout(CONNECT_LIMIT)
         .read_timeout(stall);
-    let client = match &route.proxy {
+    let client = match proxy {
         Proxy::Environment => client,
         Proxy::Direct => client.no_proxy(),
         Proxy::At(url) => {
@@ -114,18 +140,21 @@ pub fn fault(error: reqwest::Error) -> io::Error {
 }
 
 /// None of the system at all is no fault here: the server may need none.
-fn roots(authorities: Option<&str>) -> Result<RootCertStore, RouteError> {
+fn of_system() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    let Some(pem) = authorities else {
-        // One that cannot be read or used is one that nobody is believed by.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        return Ok(roots);
-    };
+    // One that cannot be read or used is one that nobody is believed by.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+/// With these, one at least.
+fn given(mut roots: RootCertStore, pem: &str) -> Result<RootCertStore, RouteError> {
+    let before = roots.len();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         let certificate = certificate.map_err(|_| RouteError::Authorities)?;
         roots.add(certificate).map_err(|_| RouteError::Authorities)?;
     }
-    if roots.is_empty() { Err(RouteError::Authorities) } else { Ok(roots) }
+    if roots.len() == before { Err(RouteError::Authorities) } else { Ok(roots) }
 }
 
 #[cfg(test)]
@@ -171,6 +200,10 @@ mod tests {
             let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
             get(Some(other.cert.pem())).await.unwrap_err();
             get(None).await.unwrap_err();
+            let beside = made.cert.pem();
+            let client = direct(tls.clone(), Some(&beside), CONNECT_LIMIT).unwrap();
+            assert_eq!(client.get(&url).send().await.unwrap().text().await.unwrap(), "x");
+            assert!(matches!(direct(tls, Some(""), CONNECT_LIMIT), Err(RouteError::Authorities)));
         }
         server.abort();
     }

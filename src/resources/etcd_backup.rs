@@ -17,16 +17,17 @@ use serde::{Deserialize, Serialize};
 
 use self::course::{Ready, go, ready, remember};
 use self::model::{EtcdBackupModel, hosts, is_only_recorded};
+use super::etcd_snapshots::dark;
 use super::explain;
 use super::fleet::{fleet, newcomers, record_only, unseen};
 use super::hosts::{self as places, Placed};
 use super::import::{HostedIdentity, Sought};
 use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
-use crate::actions::backup::{KIND, Setup, look_at_all, stored};
+use crate::actions::backup::{KIND, Setup, Stored, Where, look_at_all, stored, stored_in};
 use crate::actions::random_id;
 use crate::domain::Kind;
-use crate::engine::Announced;
+use crate::engine::{Announced, Fleet};
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
     Wanted,
@@ -68,7 +69,14 @@ impl Resource for EtcdBackup {
             return found;
         }
         found.extend(mortal(prior, planned));
-        let is_open = planned.cluster.known().is_none_or(|it| it.hosts.is_unknown())
+        let store = planned.store.known();
+        let store = store.map(|it| client.object_store(it, &Path::root("store")));
+        if let Some(Err(Gap::Fault(fault))) = store {
+            found.push(fault);
+            return found;
+        }
+        let is_open = matches!(store, Some(Err(Gap::Unknown(_))))
+            || planned.cluster.known().is_none_or(|it| it.hosts.is_unknown())
             || hosts(planned).any(|(_, it)| it.host.is_unknown());
         if is_open {
             change.private.announced = all_may_go(prior);
@@ -123,16 +131,18 @@ impl Resource for EtcdBackup {
             Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
         };
         let fleet = fleet(client, targets, &setup.own);
-        let directory = state.directory.or_default();
-        let names = (setup.cluster.as_str(), setup.name.as_str());
         let ((looks, silent), stored) =
-            tokio::join!(look_at_all(&fleet, &sites, &setup), stored(&fleet, &directory, names));
+            tokio::join!(look_at_all(&fleet, &sites, &setup), there_is(&fleet, &setup));
         let seen = sites.iter().filter_map(|(key, site)| Some((site, looks.get(key)?)));
         let mut found: Vec<_> = seen.flat_map(|(site, look)| look.drift(site, &setup)).collect();
         found.extend(drift::drift(&state, &stored, now()));
         state.drift = Value::Known(found);
         remember(&mut private, &looks, &places);
-        present(state, private, unseen(&silent).collect())
+        let mut diags: Diagnostics = unseen(&silent).collect();
+        if let Where::Store(store) = &setup.into {
+            diags.extend(stored.silent.get(&store.name).map(|why| dark(&store.name, why)));
+        }
+        present(state, private, diags)
     }
 
     async fn update(
@@ -215,6 +225,20 @@ impl Resource for EtcdBackup {
         let (private, identity) = (Kept::default(), Some(sought.identity()));
         let object = Object { state, private, identity };
         Ok(Imported { object, diags: Diagnostics::new() })
+    }
+}
+
+/// The snapshots of a backup; what waits for a store does not count.
+async fn there_is(fleet: &Fleet, setup: &Setup) -> Stored {
+    let names = (setup.cluster.as_str(), setup.name.as_str());
+    let directory = setup.directory();
+    let on_hosts = stored(fleet, &directory, names);
+    match &setup.into {
+        Where::Directory(_) => on_hosts.await,
+        Where::Store(store) => {
+            let (on_hosts, found) = tokio::join!(on_hosts, stored_in(fleet, store, names));
+            Stored { waits: on_hosts.waits, ..found }
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use super::etcd_access::{EtcdAccessModel, open};
 use super::host::{HostModel, known, target};
 use super::moment::timestamp;
 use super::provider::{Client, Gap, Ha};
-use crate::actions::backup::{Stored, stored};
-use crate::domain::backup::{Compression, Manifest, Moment};
+use crate::actions::backup::{Stored, stored, stored_in};
+use crate::domain::backup::{Compression, Manifest, Moment, ObjectStore};
 use crate::domain::name::Folder;
 use crate::engine::Fleet;
 use crate::model;
@@ -22,14 +22,14 @@ use crate::tfplugin::value::Value;
 model! {
     /// Snapshots of etcd that an `ha_etcd_backup` has kept, as their manifests say.
     ///
-    /// A host that does not answer is told by a warning, and never fails a plan. Nothing is changed on the hosts, and no lock is
+    /// A store is asked through the first host that can look into it. A host that does not answer is told by a warning, and never fails a plan. Nothing is changed on the hosts, and no lock is
     /// taken. The answers change by themselves: what is made of them may differ from plan to plan.
     pub(crate) struct EtcdSnapshotsModel {
         /// The cluster: `access` of an `ha_etcd_cluster`. Either this or `host`.
         cluster: Value<EtcdAccessModel> = optional(),
         /// A host to look at, for when the cluster is gone.
         host: Value<HostModel> = optional(),
-        /// Name in `object_stores` of the provider. Either this or `directory`.
+        /// Name in `object_stores` of the provider, whose keys are told to a host for this. Either this or `directory`.
         store: Value<String> = optional(),
         /// Directory on each of the hosts.
         directory: Value<String> = optional().check(text("an absolute path of letters, digits, `-`, `_`, `.` and `/`", |it| it.parse::<Folder>().is_ok())),
@@ -99,9 +99,9 @@ impl DataSource for EtcdSnapshots {
         if is_two(config.store.is_null(), config.directory.is_null()) {
             say("It is not said what to look into", "Set `store` or `directory`.", "directory");
         }
-        if config.store.is_known() {
-            let detail = "This version keeps snapshots in directories of hosts alone.";
-            say("Object stores cannot be used yet", detail, "store");
+        if is_two(config.store.is_known(), config.directory.is_known()) {
+            let detail = "Set `store` or `directory`, not both.";
+            say("It is said twice what to look into", detail, "directory");
         }
         found
     }
@@ -112,7 +112,8 @@ impl DataSource for EtcdSnapshots {
         mut model: EtcdSnapshotsModel,
         _: &Context,
     ) -> Result<api::Answer<EtcdSnapshotsModel>, Diagnostics> {
-        let (cluster, fleet) = match fleet(&model, client) {
+        let opened = fleet(&model, client).and_then(|opened| Ok((opened, store(&model, client)?)));
+        let ((cluster, fleet), store) = match opened {
             Ok(opened) => opened,
             Err(Gap::Unknown(unknown)) => {
                 tell(&mut model, Stored::default());
@@ -123,14 +124,31 @@ impl DataSource for EtcdSnapshots {
             Err(Gap::Fault(fault)) => return Err(fault.into()),
         };
         let (directory, name) = (model.directory.or_default(), model.name.or_default());
-        let found = stored(&fleet, &directory, (&cluster, &name)).await;
-        let silent = found.silent.iter().map(|(key, why)| {
-            Diagnostic::warning(format!("{key} cannot be looked at"), format!("{why}."))
-        });
-        let diags = silent.collect();
+        let found = match store {
+            Some(store) => stored_in(&fleet, &store, (&cluster, &name)).await,
+            None => stored(&fleet, &directory, (&cluster, &name)).await,
+        };
+        let told = |(key, why): (&String, &String)| {
+            if model.store.is_null() {
+                Diagnostic::warning(format!("{key} cannot be looked at"), format!("{why}."))
+            } else {
+                dark(key, why)
+            }
+        };
+        let diags = found.silent.iter().map(told).collect();
         tell(&mut model, found);
         Ok(api::Answer { value: model, diags })
     }
+}
+
+/// A store that no host can look into.
+pub(super) fn dark(name: &str, why: &str) -> Diagnostic {
+    Diagnostic::warning(format!("The store {name} cannot be looked into"), format!("{why}."))
+}
+
+fn store(model: &EtcdSnapshotsModel, client: &Client) -> Result<Option<Arc<ObjectStore>>, Gap> {
+    let name = known(&model.store, &Path::default(), "store")?;
+    name.map(|it| client.object_store(it, &Path::root("store"))).transpose()
 }
 
 /// The name of the cluster, empty for any, and the hosts. Nothing is contacted.
@@ -154,11 +172,13 @@ fn tell(model: &mut EtcdSnapshotsModel, found: Stored) {
     let unverified = found.unverified.into_iter();
     let unverified = unverified.map(|(name, (key, why))| format!("{key}: {name}: {why}"));
     model.unverified = Value::Known(unverified.collect());
-    let snapshots = found.snapshots.into_iter().map(|(key, it)| snapshot(key, it));
+    let is_on_host = model.store.is_null();
+    let snapshots = found.snapshots.into_iter();
+    let snapshots = snapshots.map(|(key, it)| snapshot(is_on_host.then_some(key), it));
     model.snapshots = Value::Known(snapshots.collect());
 }
 
-fn snapshot(key: String, it: Manifest) -> EtcdSnapshotModel {
+fn snapshot(key: Option<String>, it: Manifest) -> EtcdSnapshotModel {
     let compression = match it.compression {
         Compression::Zstd => "zstd",
         Compression::None => "none",

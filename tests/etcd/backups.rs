@@ -16,7 +16,7 @@ for_each_engine_with_etcd![
     one_host_takes_each_slot_and_another_when_it_is_down,
 ];
 
-const ABC: [&str; 3] = ["a", "b", "c"];
+pub(crate) const ABC: [&str; 3] = ["a", "b", "c"];
 /// Two slots of every minute, and what they wait for each other.
 const LONG: Duration = Duration::from_secs(200);
 
@@ -165,8 +165,8 @@ fn one_host_takes_each_slot_and_another_when_it_is_down(on: &Local) {
     assert!(manifests(on).is_empty());
 }
 
-/// Waits for a state with a bound.
-fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+/// Waits for a state with a bound: two slots of every minute, and what hosts wait for each other.
+pub(crate) fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     let until = Instant::now() + LONG;
     loop {
         if let Some(found) = look() {
@@ -177,7 +177,7 @@ fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     }
 }
 
-fn is_backup(pid: i32) -> bool {
+pub(crate) fn is_backup(pid: i32) -> bool {
     fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| {
         let text = String::from_utf8_lossy(&it).into_owned();
         text.contains("\0backup\0") || text.contains("etcd-backup-prod_x.service")

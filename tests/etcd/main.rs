@@ -11,6 +11,9 @@
     reason = "a test drives processes, fails by panicking, and says what it leaves out"
 )]
 
+#[path = "../support/agent_client.rs"]
+#[allow(dead_code, reason = "shared with the tests of the agent")]
+mod agent_client;
 #[path = "../cli/directory.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod directory;
@@ -28,6 +31,7 @@ mod processes;
 mod run;
 
 mod backups;
+mod gateway;
 mod imports;
 mod lifecycle;
 mod mirror;
@@ -36,4 +40,5 @@ mod release;
 mod repairs;
 mod restores;
 mod snapshots;
+mod stores;
 mod story;

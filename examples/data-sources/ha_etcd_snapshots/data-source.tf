@@ -1,7 +1,7 @@
 data "ha_etcd_snapshots" "nightly" {
-  cluster   = ha_etcd_cluster.this.access
-  directory = "/srv/etcd-backups"
-  name      = "nightly"
+  cluster = ha_etcd_cluster.this.access
+  store   = "nightly"
+  name    = "nightly"
 }
 
 # Told by every plan, and never in its way.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::site::{PROGRAM, Setup, Site};
+use super::site::{KEYS_MODE, PROGRAM, Setup, Site};
 use crate::actions::{Marker, Owner as Recorded, Running, record_name, stamp, stamp_path};
 use crate::domain::backup::hosts::Facts;
 use crate::domain::host::MachineId;
@@ -24,10 +24,39 @@ pub struct Look {
     pub(super) architecture: String,
     /// What lies in the place of the program: its digest.
     pub(super) program: Option<Vec<u8>>,
+    keys: Keys,
     edited: Vec<String>,
     has_unit: bool,
     is_up: bool,
     host_key: Option<String>,
+}
+
+/// What proves to a store who asks.
+#[derive(Clone, Copy, Debug)]
+struct Keys {
+    /// Stands for what is to lie there.
+    wished: Option<[u8; 32]>,
+    /// Something does.
+    are_there: bool,
+    /// It is that, or nothing is to be there.
+    are_right: bool,
+}
+
+impl Keys {
+    fn of(setup: &Setup, lies: Option<&messages::File>) -> Self {
+        let wished = setup.keys().map(|it| Sha256::digest(it).into());
+        let lies = lies.filter(|it| it.kind() != file::Kind::Absent);
+        let are_right = match (lies, wished) {
+            (None, None) => true,
+            (Some(it), Some(wished)) => {
+                let wished: [u8; 32] = wished;
+                let is_it = it.kind() == file::Kind::Regular && *it.digest == wished;
+                is_it && it.mode & 0o7777 == KEYS_MODE
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        Self { wished, are_there: lies.is_some(), are_right }
+    }
 }
 
 impl Look {
@@ -56,6 +85,9 @@ impl Look {
         if self.program.is_none() {
             found.push(format!("{key}: {PROGRAM} is gone"));
         }
+        if !self.keys.are_right {
+            found.push(format!("{key}: the credential of the store differs"));
+        }
         if !self.is_up {
             found.push(format!("{key}: {unit} does not run"));
         } else if found.is_empty() && !self.facts.runs {
@@ -66,7 +98,11 @@ impl Look {
 
     /// Stands for all that the service reads when it starts.
     pub(super) fn stamp(&self) -> [u8; 32] {
-        stamp_of(&self.files, self.program.as_deref())
+        stamp_of(&self.files, self.program.as_deref(), self.keys.wished)
+    }
+
+    pub(super) fn has_keys(&self) -> bool {
+        self.keys.are_there
     }
 
     pub(super) fn has_unit(&self) -> bool {
@@ -78,11 +114,13 @@ impl Look {
     }
 }
 
-fn stamp_of(files: &[File; 2], program: Option<&[u8]>) -> [u8; 32] {
-    let content = program.unwrap_or_default().to_vec();
-    let program = File { path: PROGRAM.to_owned(), content, ..File::default() };
-    let [settings, unit] = files.clone();
-    stamp(&[settings, unit, program])
+fn stamp_of(files: &[File; 2], program: Option<&[u8]>, keys: Option<[u8; 32]>) -> [u8; 32] {
+    let file =
+        |path: &str, content: Vec<u8>| File { path: path.to_owned(), content, ..File::default() };
+    let mut all = files.to_vec();
+    all.push(file(PROGRAM, program.unwrap_or_default().to_vec()));
+    all.extend(keys.map(|it| file("keys", it.to_vec())));
+    stamp(&all)
 }
 
 /// Looks at one host.
@@ -99,7 +137,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     let files = files.ok_or_else(|| incomplete("no unit can hold what is wished".to_owned()))?;
     let (unit, member) = (setup.unit(), setup.member_unit());
     let mut paths: Vec<_> = files.iter().map(|it| it.path.clone()).collect();
-    paths.extend([PROGRAM.to_owned(), stamp_path(&unit)]);
+    paths.extend([PROGRAM.to_owned(), stamp_path(&unit), setup.keys_path()]);
     let request = FactsRequest {
         units: vec![unit.clone(), member.clone()],
         files: paths.into_iter().map(Into::into).collect(),
@@ -126,7 +164,9 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
     let edited: Vec<_> = files.iter().filter_map(edited).collect();
     let program = all.get(PROGRAM).filter(|it| it.kind() == file::Kind::Regular);
     let program = program.map(|it| it.digest.to_vec());
-    let running = Running::of(&facts, &unit, &stamp_of(&files, program.as_deref()));
+    let keys = Keys::of(setup, all.get(&setup.keys_path()).copied());
+    let stamp = stamp_of(&files, program.as_deref(), keys.wished);
+    let running = Running::of(&facts, &unit, &stamp);
     let recorded = Recorded::of(&records, &setup.own.claim);
     let foreign = files.iter().find(|it| is_there(&it.path)).map(|it| it.path.clone());
     Ok(Look {
@@ -134,7 +174,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
             machine: MachineId(facts.machine_id.clone()),
             owner: setup.own.owner(&recorded),
             foreign: foreign.filter(|_| recorded == Recorded::Nobody),
-            is_written: edited.is_empty(),
+            is_written: edited.is_empty() && keys.are_right,
             runs: running.runs && running.is_current,
             has_member: facts.units.iter().any(|it| it.name == member && it.active == "active"),
         },
@@ -142,6 +182,7 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
         files,
         architecture: facts.architecture.clone(),
         program,
+        keys,
         edited,
         has_unit: running.has_unit,
         is_up: running.runs,

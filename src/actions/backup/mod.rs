@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::look::Look;
 pub use self::site::{Setup, Site, Where};
-pub use self::stored::{Stored, stored};
+pub use self::stored::{Stored, stored, stored_in};
 use crate::actions::{former_key, is_former, parted, seen};
 use crate::domain::Next;
 use crate::domain::backup::hosts::{Leave, Observed, Refusal, Step, leave, next};

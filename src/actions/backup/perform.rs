@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::site::PROGRAM;
-use super::{Backups, Look};
+use super::site::{KEYS_MODE, PROGRAM};
+use super::stored::message;
+use super::{Backups, Look, Setup};
 use crate::actions::{Act, former_key, record_name, remove_service, run_service, write_record};
+use crate::domain::backup::MANIFEST;
 use crate::domain::backup::hosts::Step;
 use crate::domain::name::Name;
 use crate::engine::gravest;
 use crate::host::messages::service_request::Action;
-use crate::host::{HostError, Locked};
-
-/// How the names of manifests end.
-const MANIFEST: &str = ".json";
+use crate::host::{File, HostError, Locked};
 
 impl Backups<'_> {
     pub(super) async fn perform_step(&mut self, step: &Step) -> Result<(), HostError> {
@@ -45,7 +44,7 @@ impl Backups<'_> {
 
     async fn write(&mut self, hosts: &[Name]) -> Result<(), HostError> {
         let keys = self.keys(hosts, false);
-        let (looks, digests) = (&self.looks, &self.digests);
+        let (looks, digests, setup) = (&self.looks, &self.digests, &self.setup);
         let written = async |key: String, host: Locked| {
             let Some(look) = looks.get(&key) else { return Ok(()) };
             if digests.get(&look.architecture) != look.program.as_ref() {
@@ -55,6 +54,7 @@ impl Backups<'_> {
                 directory_of(&host, &file.path, 0o755).await?;
                 host.put(file.clone()).await?;
             }
+            write_keys(&host, look, setup).await?;
             host.service(Action::ReadUnits, "").await.map(drop)
         };
         gravest(self.fleet.some(&keys, written).await).map(drop)
@@ -86,24 +86,63 @@ impl Backups<'_> {
     /// The record goes last: until then the next run knows whose this is.
     async fn clean(&mut self, keys: &BTreeSet<String>, purges: bool) -> Result<(), HostError> {
         let setup = &self.setup;
-        let names = (setup.cluster.as_str(), setup.name.as_str());
+        // On all hosts first: nobody brings any more what is to go.
+        let ended = async |_, host: Locked| remove_service(&host, &setup.unit()).await;
+        gravest(self.fleet.some(keys, ended).await)?;
+        if let (true, Some(store)) = (purges, setup.store()) {
+            // One for all.
+            let one = keys.iter().next().cloned().into_iter().collect();
+            let names = (setup.cluster.as_str(), setup.name.as_str());
+            let gone = async |_, host: Locked| host.forget_backups(message(store), names).await;
+            gravest(self.fleet.some(&one, gone).await)?;
+        }
         let done = self.fleet.some(keys, async |_, host| {
-            remove_service(&host, &setup.unit()).await?;
-            if purges {
-                for backup in host.backups(setup.directory(), names).await? {
-                    // The data first: what is left does not count.
-                    let mut files = backup.files;
-                    files.sort_by_key(|it| it.ends_with(MANIFEST));
-                    for file in files {
-                        host.remove(&format!("{}/{file}", setup.directory()), false).await?;
-                    }
-                }
-            }
+            remove_snapshots(&host, setup, purges).await?;
             host.remove(&setup.settings_path(), false).await?;
+            host.remove(&setup.keys_path(), false).await?;
             host.remove_record(&record_name(&setup.own.claim)).await.map(drop)
         });
         gravest(done.await).map(drop)
     }
+}
+
+/// Keys that are not wished go: nobody is to find them.
+async fn write_keys(host: &Locked, look: &Look, setup: &Setup) -> Result<(), HostError> {
+    let path = setup.keys_path();
+    match setup.keys() {
+        Some(keys) => {
+            let (content, mode) = (keys.into_bytes(), KEYS_MODE);
+            host.put(File { path, content, mode, ..File::default() }).await.map(drop)
+        }
+        None if look.has_keys() => host.remove(&path, false).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// What waits for a store, and is not to be purged, stays: it may be the only one.
+async fn remove_snapshots(host: &Locked, setup: &Setup, purges: bool) -> Result<(), HostError> {
+    let directory = setup.directory();
+    let names = (setup.cluster.as_str(), setup.name.as_str());
+    let is_own = setup.store().is_some();
+    if !purges && !is_own {
+        return Ok(());
+    }
+    let all = host.backups(&directory, names).await?.backups;
+    if is_own {
+        if purges || all.is_empty() {
+            host.remove(&directory, true).await?;
+        }
+        return Ok(());
+    }
+    for backup in all {
+        // The data first: what is left does not count.
+        let mut files = backup.files;
+        files.sort_by_key(|it| it.ends_with(MANIFEST));
+        for file in files {
+            host.remove(&format!("{directory}/{file}"), false).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn directory_of(host: &Locked, path: &str, mode: u32) -> Result<(), HostError> {

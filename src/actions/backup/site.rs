@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::actions::{Own, etcd};
-use crate::domain::backup::{Cluster, Compression, Member, Retention, Settings};
+use crate::domain::backup::{
+    Cluster, Compression, Member, ObjectStore, Retention, Settings, Store,
+};
 use crate::domain::name::{ClusterName, Name};
 use crate::domain::service::{self, Definition, Hardening, Service};
 use crate::host::{File, HostName, Hosts};
@@ -12,12 +14,18 @@ use crate::host::{File, HostName, Hosts};
 /// The program that stays when the one that speaks to us is gone. All backups of a host share it.
 pub(super) const PROGRAM: &str = "/usr/local/lib/ha/backup/ha-agent";
 const FOLDER: &str = "/etc/etcd-backup";
+/// Of the file with the keys.
+pub(super) const KEYS_MODE: u32 = 0o600;
+/// Where snapshots wait for a store.
+const WAITING: &str = "/var/lib/ha/backups";
 
 /// Where snapshots go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Where {
     /// On each host.
     Directory(String),
+    /// Into one for all hosts.
+    Store(Arc<ObjectStore>),
 }
 
 /// The wish, and what stands around it.
@@ -53,10 +61,29 @@ impl Setup {
         format!("{cluster}_{name}")
     }
 
-    /// The directory on each host.
-    pub(super) fn directory(&self) -> &str {
-        let Where::Directory(path) = &self.into;
-        path
+    /// The directory on each host. With a store: where snapshots lie until it has them.
+    pub fn directory(&self) -> String {
+        match &self.into {
+            Where::Directory(path) => path.clone(),
+            Where::Store(_) => format!("{WAITING}/{}", self.title()),
+        }
+    }
+
+    /// The store, if they go to one.
+    pub(super) fn store(&self) -> Option<&Arc<ObjectStore>> {
+        match &self.into {
+            Where::Directory(_) => None,
+            Where::Store(store) => Some(store),
+        }
+    }
+
+    /// What proves to the store who asks. None: nothing is to lie there.
+    pub(super) fn keys(&self) -> Option<String> {
+        self.store()?.keys.as_ref()?.print().ok()
+    }
+
+    pub(super) fn keys_path(&self) -> String {
+        format!("{FOLDER}/{}.keys", self.title())
     }
 
     fn title(&self) -> String {
@@ -115,7 +142,7 @@ impl Site {
                 key: at.key,
             },
             setup.schedule.clone(),
-            setup.directory().to_owned(),
+            (setup.directory(), setup.store().map(|it| in_settings(it, setup))),
             setup.compression,
             setup.retention,
         );
@@ -146,9 +173,15 @@ impl Site {
     }
 }
 
+fn in_settings(store: &ObjectStore, setup: &Setup) -> Store {
+    let keys = store.keys.is_some().then(|| setup.keys_path());
+    Store { bucket: store.bucket.clone(), keys }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::backup::{Bucket, Keys};
 
     #[test]
     fn the_service_of_a_host_says_all_that_it_needs() {
@@ -181,6 +214,17 @@ mod tests {
         let line = "ExecStart=\"/usr/local/lib/ha/backup/ha-agent\" \"backup\" \"--settings\" \"/etc/etcd-backup/prod_nightly.json\"\n";
         assert!(text.contains(line), "{text}");
         assert!(text.contains("After=network-online.target etcd-prod.service\n"), "{text}");
+        let keys = Keys { access_key: "hunter2".to_owned(), secret_key: "hunter3".to_owned() };
+        let bucket = Bucket { name: "b".to_owned(), ..Bucket::default() };
+        let store = ObjectStore { name: "s".to_owned(), bucket, keys: Some(keys) };
+        let setup = Setup { into: Where::Store(Arc::new(store)), ..setup };
+        let all = site("").files(&setup).unwrap();
+        assert!(!format!("{all:?} {setup:?}").contains("hunter"));
+        let settings = Settings::parse(&all[0].content).unwrap().0;
+        assert_eq!(settings.directory, "/var/lib/ha/backups/prod_nightly");
+        let keys = "/etc/etcd-backup/prod_nightly.keys";
+        assert_eq!(settings.store.unwrap().keys.as_deref(), Some(keys));
+        assert!(setup.keys().unwrap().contains("hunter3"));
         let [_, unit] = site("/srv/hosts/a").files(&setup).unwrap();
         let text = String::from_utf8(unit.content).unwrap();
         assert!(

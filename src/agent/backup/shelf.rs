@@ -1,47 +1,31 @@
 //! The directory where snapshots lie, each with its manifest beside it.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, flock, fsync, openat, renameat_with,
-    statat, unlinkat,
-};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fsync, openat, statat, unlinkat};
 use rustix::io::Errno;
 
-use crate::agent::artifacts::{available, full};
 use crate::agent::fault::Fault;
 use crate::agent::files::owner::Owner;
 use crate::agent::files::put::{Wanted, put};
 use crate::agent::files::{directory, look};
-use crate::agent::place::{HostPath, OWN, Root};
-use crate::agent::snapshot::SPARE;
-use crate::domain::backup::{Compression, Manifest, is_of};
+use crate::agent::part::{Part, names};
+use crate::agent::place::{HostPath, Root};
+use crate::domain::backup::{Found, MANIFEST, Manifest, together};
 
-const MANIFEST: &str = ".json";
-const PART: &str = ".part";
 /// A manifest has less than a thousandth.
 const MOST_MANIFEST: u64 = 1 << 20;
+/// Says why a store did not take what lies here.
+const WAITS: &str = "waits.txt";
+const OWNER_ONLY: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// The directory.
 #[derive(Debug)]
 pub(super) struct Shelf {
     directory: OwnedFd,
     path: HostPath,
-}
-
-/// A snapshot that lies there.
-#[derive(Debug)]
-pub(super) struct Stored {
-    /// Of its files, without their ends.
-    pub(super) name: String,
-    /// Its files.
-    pub(super) files: Vec<String>,
-    /// Why it does not count is said in words.
-    pub(super) manifest: Result<Manifest, String>,
 }
 
 impl Shelf {
@@ -66,168 +50,92 @@ impl Shelf {
     }
 
     /// What lies there of a backup of a cluster, by name. An empty name is that of any.
-    pub(super) fn list(
-        &self,
-        root: &Root,
-        (cluster, backup): (&str, &str),
-    ) -> Result<Vec<Stored>, Fault> {
-        let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for file in self.names()?.into_iter().filter(|it| !it.starts_with('.')) {
-            // The longer end first.
-            let ends = [Compression::Zstd.end(), Compression::None.end(), MANIFEST];
-            let name = ends.iter().find_map(|it| file.strip_suffix(it));
-            if let Some(name) = name.filter(|it| is_of(it, cluster, backup)).map(str::to_owned) {
-                found.entry(name).or_default().push(file);
+    pub(super) fn list(&self, root: &Root, of: (&str, &str)) -> Result<Vec<Found>, Fault> {
+        let mut files = Vec::new();
+        let all = names(&self.directory).map_err(self.failed("look into"))?;
+        for file in all.into_iter().filter(|it| !it.starts_with('.')) {
+            match statat(&self.directory, &file, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => files.push((file, u64::try_from(stat.st_size).unwrap_or_default())),
+                // It has just gone.
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(self.failed("look into")(error)),
             }
         }
-        let stored = |(name, files): (String, Vec<String>)| {
-            let manifest = self.manifest(root, &name, &files)?;
-            Ok(Stored { name, files, manifest })
-        };
-        found.into_iter().map(stored).collect()
+        let found = together(files, of).into_iter().map(|(name, files)| {
+            let beside = format!("{name}{MANIFEST}");
+            let text = files.contains_key(&beside).then(|| self.read(root, &beside)).transpose()?;
+            Ok(Found::of(name, files, text.as_deref(), Manifest::file))
+        });
+        found.collect()
     }
 
-    fn manifest(
-        &self,
-        root: &Root,
-        name: &str,
-        files: &[String],
-    ) -> Result<Result<Manifest, String>, Fault> {
-        let beside = format!("{name}{MANIFEST}");
-        if !files.contains(&beside) {
-            return Ok(Err("it has no manifest".to_owned()));
-        }
-        let place = root.place(&self.path.join(OsStr::new(&beside)))?;
-        let text = look::read(&place, MOST_MANIFEST)?.1;
-        let manifest = match Manifest::parse(&text, name) {
-            Ok(manifest) => manifest,
-            Err(fault) => return Ok(Err(format!("its manifest cannot be used: {fault}"))),
-        };
-        let file = manifest.file();
-        if !files.contains(&file) {
-            return Ok(Err("its data is gone".to_owned()));
-        }
-        let stat = statat(&self.directory, &file, AtFlags::SYMLINK_NOFOLLOW);
-        let stat = stat.map_err(self.failed("look into"))?;
-        let size = u64::try_from(stat.st_size).unwrap_or_default();
-        if size != manifest.size {
-            return Ok(Err(format!("it has {size} bytes instead of {}", manifest.size)));
-        }
-        Ok(Ok(manifest))
+    fn read(&self, root: &Root, file: &str) -> Result<Vec<u8>, Fault> {
+        let place = root.place(&self.path.join(OsStr::new(file)))?;
+        Ok(look::read(&place, MOST_MANIFEST)?.1)
     }
 
-    /// A file that nobody takes for a snapshot yet, removed when this is dropped. Those that were left by a process that
-    /// was killed are swept.
+    /// The data of a snapshot that lies there. None: it has just gone.
+    pub(super) fn data(&self, manifest: &Manifest) -> Result<Option<File>, Fault> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match openat(&self.directory, manifest.file(), flags, Mode::empty()) {
+            Err(Errno::NOENT) => Ok(None),
+            file => file.map(|it| Some(it.into())).map_err(self.failed("read what is in")),
+        }
+    }
+
+    /// A file that nobody takes for a snapshot yet, with room for so many bytes.
     pub(super) fn part(&self, name: &str, needed: u64) -> Result<Part, Fault> {
-        self.sweep()?;
-        let needed = needed.saturating_add(SPARE);
-        if available(self.directory.as_fd()) < needed {
-            let what = format!("a snapshot in {}", self.path);
-            return Err(full(self.directory.as_fd(), &what, needed));
-        }
-        let name = format!("{OWN}{name}{PART}");
-        let flags =
-            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match openat(&self.directory, &name, flags, Mode::RUSR | Mode::WUSR) {
-            Err(Errno::EXIST) => {
-                return Err(Fault::Refused("it is being taken by somebody else".to_owned()));
-            }
-            file => file.map_err(self.failed("begin a snapshot in"))?,
-        };
-        flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(self.failed("lock a new file in"))?;
-        let directory =
-            self.directory.try_clone().map_err(Fault::failed(format!("open {}", self.path)))?;
-        Ok(Part { directory, name, file: file.into() })
-    }
-
-    /// Who writes a part holds its lock.
-    fn sweep(&self) -> Result<(), Fault> {
-        let is_part = |it: &String| it.starts_with(OWN) && it.ends_with(PART);
-        for name in self.names()?.into_iter().filter(is_part) {
-            let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let Ok(file) = openat(&self.directory, &name, flags, Mode::empty()) else { continue };
-            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                unlinkat(&self.directory, &name, AtFlags::empty()).map_err(self.failed("sweep"))?;
-            }
-        }
-        Ok(())
+        Part::begin(&self.directory, &self.path, name, needed)
     }
 
     /// Puts a snapshot that is whole in its place, with its manifest. It counts with the last of these steps, and none
     /// that is there is replaced.
     pub(super) fn keep(&self, root: &Root, part: &Part, manifest: &Manifest) -> Result<(), Fault> {
         let file = manifest.file();
-        fsync(&part.file).map_err(self.failed("make durable what is in"))?;
+        part.make_durable()?;
         let taken = || Fault::Refused(format!("{file} is in {} already", self.path));
         if statat(&self.directory, &file, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
             return Err(taken());
         }
         let text = manifest.print().map_err(|it| Fault::Refused(it.to_string()))?;
-        let beside = self.path.join(OsStr::new(&format!("{}{MANIFEST}", manifest.name)));
-        let (content, mode) = (text.as_bytes(), Mode::RUSR | Mode::WUSR);
-        put(&root.place(&beside)?, Wanted { content, mode, owner: Owner::of_agent() })?;
-        let (from, flags) = (&part.name, RenameFlags::NOREPLACE);
-        match renameat_with(&self.directory, from, &self.directory, &file, flags) {
-            Err(Errno::EXIST) => return Err(taken()),
-            renamed => renamed.map_err(self.failed("put a snapshot into"))?,
-        }
+        self.write(root, &format!("{}{MANIFEST}", manifest.name), &text)?;
+        let is_kept = part.settle(&file, RenameFlags::NOREPLACE)?;
+        if is_kept { Ok(()) } else { Err(taken()) }
+    }
+
+    fn write(&self, root: &Root, name: &str, text: &str) -> Result<(), Fault> {
+        let at = root.place(&self.path.join(OsStr::new(name)))?;
+        let (content, mode) = (text.as_bytes(), OWNER_ONLY);
+        put(&at, Wanted { content, mode, owner: Owner::of_agent() }).map(drop)
+    }
+
+    /// Removes all of one snapshot.
+    pub(super) fn forget(&self, found: &Found) -> Result<(), Fault> {
+        found.leaving().into_iter().try_for_each(|it| self.remove(it))?;
         fsync(&self.directory).map_err(self.failed("make durable"))
     }
 
-    /// Removes all of one snapshot: the data first, so that what is left never counts.
-    pub(super) fn forget(&self, stored: &Stored) -> Result<(), Fault> {
-        let mut files: Vec<_> = stored.files.iter().collect();
-        files.sort_by_key(|it| it.ends_with(MANIFEST));
-        for file in files {
-            match unlinkat(&self.directory, file, AtFlags::empty()) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                Err(error) => {
-                    return Err(Fault::failed(format!("remove {file} from {}", self.path))(error));
-                }
-            }
+    fn remove(&self, file: &str) -> Result<(), Fault> {
+        match unlinkat(&self.directory, file, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(Fault::failed(format!("remove {file} from {}", self.path))(error)),
         }
-        fsync(&self.directory).map_err(self.failed("make durable"))
     }
 
-    fn names(&self) -> Result<Vec<String>, Fault> {
-        let read = || -> rustix::io::Result<Vec<String>> {
-            Dir::read_from(&self.directory)?
-                .map(|it| Ok(it?.file_name().to_string_lossy().into_owned()))
-                .collect()
-        };
-        read().map_err(self.failed("look into"))
+    /// Notes for those who ask why a store did not take what lies here; None: nothing is in the way.
+    pub(super) fn note(&self, root: &Root, why: Option<&str>) -> Result<(), Fault> {
+        why.map_or_else(|| self.remove(WAITS), |why| self.write(root, WAITS, why))
+    }
+
+    /// What was noted; empty if nothing was.
+    pub(super) fn noted(&self, root: &Root) -> Result<String, Fault> {
+        let is_there = statat(&self.directory, WAITS, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+        let text = if is_there { self.read(root, WAITS)? } else { Vec::new() };
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     fn failed(&self, doing: &str) -> impl FnOnce(Errno) -> Fault + use<> {
         Fault::failed(format!("{doing} {}", self.path))
-    }
-}
-
-/// What is not whole yet.
-#[derive(Debug)]
-pub(super) struct Part {
-    directory: OwnedFd,
-    name: String,
-    file: File,
-}
-
-impl Part {
-    pub(super) fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// The same file, read from its beginning.
-    pub(super) fn rewound(&self) -> io::Result<&File> {
-        rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Start(0))?;
-        Ok(&self.file)
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        // It may be in its place. What stays is swept the next time.
-        let _ = unlinkat(&self.directory, &self.name, AtFlags::empty());
     }
 }
 
@@ -274,7 +182,7 @@ mod tests {
 
         fn listed(&self) -> Vec<String> {
             let stored = self.shelf.list(&self.root, ("p", "n")).unwrap();
-            let told = |it: Stored| match it.manifest {
+            let told = |it: Found| match it.manifest {
                 Ok(_) => it.name,
                 Err(why) => format!("{}: {why}", it.name),
             };

@@ -1,4 +1,6 @@
 //! One snapshot: from the member on this host to the disk, proven on the way and once more as it lies there.
+//!
+//! Where snapshots go to a store it stays on the disk until the store has it; `ship` brings it there.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -8,16 +10,15 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
-use super::shelf::{Part, Shelf};
+use super::shelf::Shelf;
 use crate::agent::clock;
 use crate::agent::fault::{Fault, chain};
 use crate::agent::forward;
 use crate::agent::line::hex;
+use crate::agent::part::Part;
 use crate::agent::place::{HostPath, Root};
 use crate::agent::snapshot::{WAITING, credentials, receive, send, unasked};
-use crate::domain::backup::{
-    Compression, Kept, Manifest, Moment, Schedule, Settings, forget, stamp, unstamp,
-};
+use crate::domain::backup::{Compression, Manifest, Moment, Schedule, Settings, stamp, surplus};
 use crate::remote::etcd::{Api, CoverKey, Proof, StatusResponse};
 
 /// A step of reading.
@@ -113,11 +114,9 @@ pub(super) async fn take(
     // What broke off on its way is damaged too. A disk that is full is no fault of the member.
     sent?;
     let (shelf, manifest) = kept?;
-    let is_first = cover(root, settings, &key, manifest.covers()).await;
-    let is_elsewhere = slot.is_some() && matches!(is_first, Ok(false));
-    if let Err(fault) = is_first {
-        tell(&format!("the cluster takes no note of {}: {}", manifest.name, chain(&fault)));
-    }
+    // It is noted once the store has it: until then another host is welcome to take one.
+    let is_elsewhere =
+        settings.store.is_none() && !note(root, settings, &manifest).await && slot.is_some();
     let (at, settings, schedule) = (Arc::clone(root), settings.clone(), schedule.clone());
     let rest = move || {
         let mut all = shelf.list(&at, (&settings.cluster.name, &settings.name))?;
@@ -126,32 +125,23 @@ pub(super) async fn take(
             all.iter().try_for_each(|it| shelf.forget(it))?;
             return Ok(Outcome::Elsewhere);
         }
-        let kept = |it: &super::shelf::Stored| match &it.manifest {
-            Ok(manifest) => Kept { at: manifest.covers(), is_verified: true },
-            // When it was taken is told by what is beside it alone; its name says so, too.
-            Err(_) => Kept { at: moment(&it.name), is_verified: false },
-        };
-        let kept: Vec<_> = all.iter().map(kept).collect();
-        for it in forget(&settings.retention, &schedule, &kept) {
-            shelf.forget(&all[it])?;
-        }
+        surplus(&settings.retention, &schedule, &all).try_for_each(|it| shelf.forget(it))?;
         Ok(Outcome::Kept(Box::new(manifest)))
     };
     blocking(rest).await
 }
 
-/// From the end of a name. One that says none is as old as can be.
-fn moment(name: &str) -> Moment {
-    unstamp(name.rsplit('.').next().unwrap_or_default()).unwrap_or_default()
+/// Says in the cluster that there is this one. False: there was one of its moment, or a later one. What the cluster takes
+/// no note of counts all the same: one too many is better than none.
+pub(super) async fn note(root: &Arc<Root>, settings: &Settings, manifest: &Manifest) -> bool {
+    cover(root, settings, manifest.covers()).await.unwrap_or_else(|fault| {
+        tell(&format!("the cluster takes no note of {}: {}", manifest.name, chain(&fault)));
+        true
+    })
 }
 
-/// Says in the cluster that there is one until this moment. False: there was one of it, or a later one.
-async fn cover(
-    root: &Arc<Root>,
-    settings: &Settings,
-    key: &CoverKey,
-    until: Moment,
-) -> Result<bool, Fault> {
+async fn cover(root: &Arc<Root>, settings: &Settings, until: Moment) -> Result<bool, Fault> {
+    let key = &CoverKey::of(&settings.name);
     let said = |it| unasked(&settings.member.endpoint, it);
     // Anew: much may have happened to the connection while the data came.
     let api = ask(root, settings).await?.api;
@@ -256,7 +246,7 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
     spawn_blocking(work).await.map_err(Fault::failed("finish the work"))?
@@ -310,12 +300,5 @@ mod tests {
             }
             prove(&mut &bytes[..bytes.len() / 2], compression).unwrap_err();
         }
-    }
-
-    #[test]
-    fn a_name_tells_of_when_it_is() {
-        assert_eq!(moment("prod.nightly.19700101T000102Z"), 62);
-        assert_eq!(moment(&format!("p.n.{}", stamp(1_796_004_000))), 1_796_004_000);
-        assert_eq!(moment("p.n.else"), 0);
     }
 }

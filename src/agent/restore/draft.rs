@@ -11,8 +11,8 @@ use crate::agent::fault::Fault;
 use crate::agent::files::owner::Owner;
 use crate::agent::files::put::temporary;
 use crate::agent::files::{directory, look};
+use crate::agent::part::SPARE;
 use crate::agent::place::{HostPath, Place, Root};
-use crate::agent::snapshot::SPARE;
 
 /// Removed when it is dropped before it is kept.
 #[derive(Debug)]

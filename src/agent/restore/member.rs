@@ -17,9 +17,9 @@ use crate::agent::files::aside::move_aside;
 use crate::agent::files::owner::Owner;
 use crate::agent::files::put::{Wanted, put};
 use crate::agent::files::{directory, look, remove};
+use crate::agent::part::SPARE;
 use crate::agent::place::{HostPath, Root};
 use crate::agent::run;
-use crate::agent::snapshot::SPARE;
 use crate::proto::agent::run_reply::End;
 use crate::proto::agent::run_request::Program;
 use crate::proto::agent::{

@@ -4,6 +4,8 @@
 //! The agent takes snapshots by itself, whether anybody runs Terraform or not: [`Settings`] is the file that tells it how.
 //! What brings that file, and the service that reads it, to the hosts is the planner in [`hosts`].
 
+mod bucket;
+mod found;
 #[cfg(feature = "provider")]
 pub mod hosts;
 mod manifest;
@@ -14,8 +16,10 @@ mod schedule;
 mod settings;
 mod turn;
 
+pub use self::bucket::{Bucket, BucketFault, Keys, ObjectStore};
+pub use self::found::{Found, MANIFEST, object, surplus, together};
 pub use self::manifest::{Compression, Manifest, ManifestFault};
 pub use self::retention::{Kept, Retention, forget};
 pub use self::schedule::{Moment, Schedule, ScheduleFault, stamp, unstamp};
-pub use self::settings::{Cluster, Member, Settings, SettingsFault, is_of};
+pub use self::settings::{Cluster, Member, Settings, SettingsFault, Store, is_of};
 pub use self::turn::{Missed, Turn, turn};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bucket::Bucket;
 use super::manifest::Compression;
 use super::retention::Retention;
 use super::schedule::{Schedule, ScheduleFault};
@@ -24,8 +25,11 @@ pub struct Settings {
     pub schedule: String,
     /// A name of IANA.
     pub time_zone: String,
-    /// A directory of this host.
+    /// A directory of this host. With a store: where snapshots lie until the store has them.
     pub directory: String,
+    /// Where they go from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
     /// How they are stored.
     pub compression: Compression,
     /// Which of them stay.
@@ -60,6 +64,16 @@ pub struct Member {
     pub key: String,
 }
 
+/// A store that snapshots go to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// A file of the host with keys. None: what the machine may do by its role.
+    pub keys: Option<String>,
+}
+
 /// Why a file tells nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsFault {
@@ -81,7 +95,7 @@ impl Settings {
         cluster: Cluster,
         member: Member,
         (schedule, time_zone): (String, String),
-        directory: String,
+        (directory, store): (String, Option<Store>),
         compression: Compression,
         retention: Retention,
     ) -> Self {
@@ -94,6 +108,7 @@ impl Settings {
             schedule,
             time_zone,
             directory,
+            store,
             compression,
             retention,
         }
@@ -157,10 +172,14 @@ mod tests {
                 key: text("/key"),
             },
             (text("0 2 * * *"), text("UTC")),
-            text("/srv/backups"),
+            (text("/srv/backups"), None),
             Compression::Zstd,
             Retention { last: 7, ..Retention::default() },
         );
+        let bucket = Bucket { name: text("b"), ..Bucket::default() };
+        let store = Some(Store { bucket, keys: Some(text("/keys")) });
+        let stored = Settings { store, ..settings.clone() };
+        assert_eq!(Settings::parse(stored.print().unwrap().as_bytes()).unwrap().0, stored);
         let printed = settings.print().unwrap();
         assert_eq!(Settings::parse(printed.as_bytes()).unwrap().0, settings);
         assert_eq!(settings.prefix(), "prod.nightly.");

@@ -11,7 +11,6 @@ use super::pki;
 use super::state::State;
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::file::Kind;
-use crate::proto::agent::service_request::Action;
 #[allow(clippy::wildcard_imports, reason = "every call has a request and a reply")]
 use crate::proto::agent::*;
 
@@ -101,22 +100,7 @@ impl Agent for Calls {
     }
 
     async fn service(&self, request: Request<ServiceRequest>) -> Answer<ServiceReply> {
-        let request = request.into_inner();
-        let action = request.action();
-        if action == Action::Look {
-            let unit = Some(self.host.state().unit(&request.unit));
-            return Ok(Response::new(ServiceReply { unit }));
-        }
-        let verb = action.as_str_name().to_lowercase().replace('_', " ");
-        let line = format!("{verb} {}", request.unit).trim_end().to_owned();
-        self.change(request.claim, line, |state| {
-            if action == Action::ReadUnits {
-                return Ok(ServiceReply { unit: None });
-            }
-            state.act(action, &request.unit)?;
-            Ok(ServiceReply { unit: Some(state.unit(&request.unit)) })
-        })
-        .await
+        self.serve(request.into_inner()).await
     }
 
     async fn logs(&self, _: Request<LogsRequest>) -> Answer<LogsReply> {
@@ -365,6 +349,21 @@ impl Agent for Calls {
         let mut request = request.into_inner();
         let line = format!("put what was prepared in the place of {}", text(&request.data_dir));
         self.change(request.claim.take(), line, |state| state.switch_member(&request)).await
+    }
+
+    async fn fetch_backup(&self, request: Request<FetchBackupRequest>) -> Answer<FetchBackupReply> {
+        let FetchBackupRequest { claim, name, .. } = request.into_inner();
+        let line = format!("bring the snapshot {name} from a store");
+        self.change(claim, line, |_| Ok(FetchBackupReply::default())).await
+    }
+
+    async fn forget_backups(
+        &self,
+        request: Request<ForgetBackupsRequest>,
+    ) -> Answer<ForgetBackupsReply> {
+        let ForgetBackupsRequest { claim, cluster, name, .. } = request.into_inner();
+        let line = format!("remove the snapshots {name} of {cluster} from a store");
+        self.change(claim, line, |_| Ok(ForgetBackupsReply::default())).await
     }
 
     async fn bind_administrators(

@@ -7,7 +7,8 @@ use tonic::{Response, Status};
 
 use super::state::State;
 use super::{Failure, FakeHost};
-use crate::proto::agent::Claim;
+use crate::proto::agent::service_request::Action;
+use crate::proto::agent::{Claim, ServiceReply, ServiceRequest};
 
 /// One connection.
 pub(super) struct Calls {
@@ -54,5 +55,26 @@ impl Calls {
             return pending().await;
         };
         done.map(Response::new)
+    }
+    /// What is asked of a service.
+    pub(super) async fn serve(
+        &self,
+        request: ServiceRequest,
+    ) -> Result<Response<ServiceReply>, Status> {
+        let action = request.action();
+        if action == Action::Look {
+            let unit = Some(self.host.state().unit(&request.unit));
+            return Ok(Response::new(ServiceReply { unit }));
+        }
+        let verb = action.as_str_name().to_lowercase().replace('_', " ");
+        let line = format!("{verb} {}", request.unit).trim_end().to_owned();
+        self.change(request.claim, line, |state| {
+            if action == Action::ReadUnits {
+                return Ok(ServiceReply { unit: None });
+            }
+            state.act(action, &request.unit)?;
+            Ok(ServiceReply { unit: Some(state.unit(&request.unit)) })
+        })
+        .await
     }
 }

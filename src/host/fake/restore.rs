@@ -43,7 +43,7 @@ impl State {
             let manifest = entry.content.clone().into();
             Some(Backup { name: name(path)?, manifest, ..Backup::default() })
         });
-        ListBackupsReply { backups: backups.collect() }
+        ListBackupsReply { backups: backups.collect(), ..ListBackupsReply::default() }
     }
 
     pub(super) fn stage_snapshot(

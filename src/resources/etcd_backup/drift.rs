@@ -9,10 +9,13 @@ const NONE: &str = "there is no verified snapshot";
 const ONE: &str = "the newest verified snapshot misses a slot";
 const MORE: &str = "the newest verified snapshot misses two slots or more";
 const UNVERIFIED: &str = "does not count";
+const WAITS: &str = "snapshots wait for the store";
 
 /// Whether one is mended by another snapshot.
 pub(super) fn wants_snapshot(sentence: &str) -> bool {
-    [NONE, ONE, MORE].contains(&sentence) || sentence.contains(UNVERIFIED)
+    [NONE, ONE, MORE].contains(&sentence)
+        || sentence.contains(UNVERIFIED)
+        || sentence.contains(WAITS)
 }
 
 /// In sentences. What hosts that do not answer have is not known: nothing is missed for the want of one of them.
@@ -21,6 +24,7 @@ pub(super) fn drift(model: &EtcdBackupModel, stored: &Stored, now: Moment) -> Ve
         format!("{key}: {name} {UNVERIFIED}: {why}")
     };
     let mut found: Vec<_> = stored.unverified.iter().map(damaged).collect();
+    found.extend(stored.waits.iter().map(|(key, why)| format!("{key}: {WAITS}: {why}")));
     let is_whole = stored.silent.is_empty();
     let schedule = wish::schedule(model).and_then(Result::ok);
     match (stored.newest(), schedule) {
@@ -67,6 +71,9 @@ mod tests {
         let damaged = ("c".to_owned(), "its data is gone".to_owned());
         stored.unverified.insert("prod.x.1".to_owned(), damaged);
         check(&stored, 0, &["c: prod.x.1 does not count: its data is gone"]);
+        stored.waits.insert("c".to_owned(), "it is gone".to_owned());
+        let waits = "c: snapshots wait for the store: it is gone";
+        check(&stored, 0, &["c: prod.x.1 does not count: its data is gone", waits]);
         assert!(!wants_snapshot("a: etcd-backup-prod_x.service does not run"));
     }
 }

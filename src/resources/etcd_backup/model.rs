@@ -18,6 +18,12 @@ model! {
     ///
     /// The first snapshot is taken by the apply that creates the backup: what does not work is found out there. When the
     /// newest verified snapshot misses slots, the plan tells, and the apply takes one.
+    ///
+    /// With `store` a snapshot is taken and verified on its host, in `/var/lib/ha/backups`, and brought from there to the bucket;
+    /// the copy on the host goes once the bucket has it. What the store does not take waits on the host, is tried again by the
+    /// service, and is told as drift; nothing goes from the store meanwhile. The keys need `s3:ListBucket`, `s3:GetObject`,
+    /// `s3:PutObject` and `s3:AbortMultipartUpload`, and `s3:DeleteObject` for `retention` and `purge`: without it, let the bucket
+    /// remove what is old. A rule that aborts uploads which were never completed belongs to the bucket in any case.
     pub(crate) struct EtcdBackupModel {
         /// Given at create, and kept on the hosts for life.
         id: Value<String> = computed(),
@@ -30,19 +36,21 @@ model! {
         schedule: Value<String> = required().changes_online(),
         /// Where that is, as IANA calls it: `Europe/Berlin`.
         time_zone: Value<String> = optional().default("UTC").changes_online(),
-        /// Name in `object_stores` of the provider. Either this or `directory`.
+        /// Name in `object_stores` of the provider. Either this or `directory`. Hosts keep its keys in a file that only root reads; a
+        /// store that others share needs a `prefix` of its own.
         store: Value<String> = optional().changes_online(),
         /// Directory on the hosts of the cluster, absolute. What is there dies with them: copy it elsewhere, or let it be one
         /// that is mounted from elsewhere.
         directory: Value<String> = optional().changes_online().check(text("an absolute path of letters, digits, `-`, `_`, `.` and `/`", |it| it.parse::<Folder>().is_ok())),
-        /// Which snapshots stay, at least one of these; with `directory`, of those of each host. Nothing goes before a newer
+        /// Which snapshots stay, at least one of these; with `directory`, of those of each host, and otherwise of those in the store
+        /// and, by themselves, of those that wait on a host. Nothing goes before a newer
         /// one is verified, and the newest three that were verified never go.
         retention: Value<RetentionModel> = required().changes_online(),
         /// `zstd` or `none`.
         compression: Value<String> = optional().default("zstd").changes_online().check(one_of(&["zstd", "none"])),
         /// Any change takes one snapshot now.
         triggers: Value<BTreeMap<String, String>> = optional().default(Datum::Map(BTreeMap::new())).changes("takes one snapshot"),
-        /// What becomes of the snapshots with a destroy: `keep` leaves them, `purge` deletes them.
+        /// What becomes of the snapshots with a destroy: `keep` leaves them, `purge` deletes them, on hosts and in the store.
         on_destroy: Value<String> = optional().default("keep").records_change().check(one_of(&["keep", "purge"])),
         /// What an apply would mend, in sentences. Empty: all is as planned.
         drift: Value<Vec<String>> = computed().planned_as(Datum::List(Vec::new())),

@@ -123,7 +123,7 @@ async fn what_cannot_be_is_refused_with_its_path() {
     check(json!({"directory": null}), ": Snapshots have nowhere to go").await;
     check(json!({"store": "x"}), "directory: Snapshots have two places to go").await;
     let store = json!({"store": "x", "directory": null});
-    check(store, "store: Object stores cannot be used yet").await;
+    check(store, "store: `store` names what the provider does not have").await;
     let other = told(Some((json!({}), &[])), json!({"cluster": cluster("a b c", "8")})).await;
     assert_eq!(other, ["cluster.id: A backup stays with its cluster"]);
     // What is not known yet is not judged.

@@ -44,11 +44,6 @@ pub(super) fn check(model: &EtcdBackupModel) -> Diagnostics {
             let hint = "Set one of them, and make another backup for the other.";
             found.push(fault.at(Path::root("directory")).hint(hint));
         }
-        (Value::Known(_), _) => {
-            let detail = "This version keeps snapshots in directories of hosts alone.";
-            let fault = Diagnostic::error("Object stores cannot be used yet", detail);
-            found.push(fault.at(Path::root("store")).hint("Set `directory` instead."));
-        }
         _ => {}
     }
     if let Value::Known(it) = &model.retention {
@@ -93,14 +88,17 @@ pub(super) fn setup(
     let called = known(&cluster.name, &at, "name")?.ok_or_else(|| missing("cluster"))?;
     let cluster_id = known(&cluster.id, &at, "id")?.ok_or_else(|| missing("cluster"))?;
     let zone = text(&model.time_zone, "time_zone")?;
-    let directory = text(&model.directory, "directory")?;
+    let into = match known(&model.store, &Path::default(), "store")? {
+        Some(store) => Where::Store(client.object_store(store, &Path::root("store"))?),
+        None => Where::Directory(text(&model.directory, "directory")?),
+    };
     let title = Setup::called(called, &name);
     Ok(Setup {
         name: name.parse().map_err(|_| missing("name"))?,
         cluster: called.parse().map_err(|_| missing("cluster"))?,
         cluster_id: cluster_id.clone(),
         schedule: (schedule, zone),
-        into: Where::Directory(directory),
+        into,
         compression: match model.compression.known().map(String::as_str) {
             Some("none") => Compression::None,
             _ => Compression::Zstd,

@@ -6,9 +6,10 @@ use super::artifacts::Artifacts;
 use super::connections::Connections;
 use super::dns::Rfc2136;
 use super::gap::{Gap, Named};
-use super::object_stores::{self, S3};
+use super::object_stores;
 use super::reading::{Environment, Reading};
 use super::settings::Settings;
+use crate::domain::backup::ObjectStore;
 use crate::host::Hosts;
 use crate::host::ssh::Connection;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
@@ -25,7 +26,7 @@ pub struct Client {
     dns: Result<Option<Rfc2136>, Gap>,
     recovery_identity: Result<Option<Secret<String>>, Gap>,
     connections: Connections,
-    object_stores: Named<S3>,
+    object_stores: Named<ObjectStore>,
 }
 
 impl Client {
@@ -65,7 +66,7 @@ impl Client {
     ///
     /// # Errors
     /// There is none of this name, or something about it is not known yet.
-    pub fn object_store(&self, name: &str, asked: &Path) -> Result<Arc<S3>, Gap> {
+    pub fn object_store(&self, name: &str, asked: &Path) -> Result<Arc<ObjectStore>, Gap> {
         self.object_stores.get(name, asked)
     }
 

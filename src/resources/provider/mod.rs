@@ -22,7 +22,7 @@ pub use self::client::Client;
 pub(super) use self::dns::server;
 pub use self::dns::{DnsSettings, Rfc2136, Rfc2136Settings, Tsig};
 pub use self::gap::{Gap, Unknown};
-pub use self::object_stores::{Credentials, ObjectStoreSettings, S3, S3Settings};
+pub use self::object_stores::{ObjectStoreSettings, S3Settings};
 use self::reading::{Environment, environment};
 pub use self::settings::{BastionSettings, ConnectionSettings, Settings};
 use crate::host::Hosts;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::gap::{Gap, Named, Unknown};
 use super::reading::{Environment, Reading, check_name};
 use super::settings::Settings;
+use crate::domain::backup::{Bucket, Keys, ObjectStore};
 use crate::model;
 use crate::resources::checks;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
@@ -33,7 +34,7 @@ model! {
         /// Whether the bucket is named in the path, and not in the name of the server. `false` when left out.
         path_style: Value<bool> = optional(),
         /// What the names of all objects begin with.
-        prefix: Value<String> = optional(),
+        prefix: Value<String> = optional().check(text("visible ASCII letters and signs, without `%`, an empty part, `.` and `..`", is_prefix)),
         /// Certificates in PEM that are trusted beside those of the system.
         ca_certificate: Value<String> = optional().check(checks::certificates()),
         /// Access key. The environment variable `AWS_ACCESS_KEY_ID` when left out.
@@ -46,46 +47,13 @@ model! {
     }
 }
 
-/// A bucket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct S3 {
-    /// Name of the bucket.
-    pub bucket: String,
-    /// Of the bucket.
-    pub region: Option<String>,
-    /// URL of the service; that of AWS without.
-    pub endpoint: Option<String>,
-    /// Whether the bucket is named in the path.
-    pub path_style: bool,
-    /// What the names of all objects begin with.
-    pub prefix: String,
-    /// PEM, beside the certificates of the system.
-    pub ca_certificate: Option<String>,
-    /// What proves who asks.
-    pub credentials: Credentials,
-}
-
-/// What proves who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credentials {
-    /// A pair of keys.
-    Keys {
-        /// Which pair.
-        access_key: Secret<String>,
-        /// What signs.
-        secret_key: Secret<String>,
-    },
-    /// What the machine of the host may do.
-    InstanceRole,
-}
-
 const OBJECT_STORES: &str = "object_stores";
 
 pub(super) fn read(
     settings: &Settings,
     environment: Environment<'_>,
     told: &mut Diagnostics,
-) -> Named<S3> {
+) -> Named<ObjectStore> {
     let none = BTreeMap::new();
     let stores = settings.object_stores.known().unwrap_or(&none);
     let mut entries = BTreeMap::new();
@@ -96,7 +64,7 @@ pub(super) fn read(
             // As one that is left out.
             Value::Null => continue,
             Value::Unknown => Err(Gap::Unknown(Unknown::Provider(at))),
-            Value::Known(store) => s3(&store.s3, at, environment, told),
+            Value::Known(store) => s3(name, &store.s3, at, environment, told),
         };
         entries.insert(name.clone(), read.map(Arc::new));
     }
@@ -105,11 +73,12 @@ pub(super) fn read(
 }
 
 fn s3(
+    name: &str,
     settings: &Value<S3Settings>,
     at: Path,
     environment: Environment<'_>,
     told: &mut Diagnostics,
-) -> Result<S3, Gap> {
+) -> Result<ObjectStore, Gap> {
     let inside = at.attribute("s3");
     let settings = match settings {
         Value::Known(settings) => settings,
@@ -123,24 +92,26 @@ fn s3(
         }
     };
     let mut reading = Reading::new(inside, environment);
-    let credentials = credentials(settings, &mut reading);
-    let bucket = reading.known("bucket", &settings.bucket).unwrap_or_default();
-    let region = reading.known("region", &settings.region);
-    let endpoint = reading.known("endpoint", &settings.endpoint);
-    let path_style = reading.known("path_style", &settings.path_style).unwrap_or(false);
-    let prefix = reading.known("prefix", &settings.prefix).unwrap_or_default();
-    let ca_certificate = reading.known("ca_certificate", &settings.ca_certificate);
+    let keys = keys(settings, &mut reading);
+    let bucket = Bucket {
+        name: reading.known("bucket", &settings.bucket).unwrap_or_default(),
+        region: reading.known("region", &settings.region),
+        endpoint: reading.known("endpoint", &settings.endpoint),
+        path_style: reading.known("path_style", &settings.path_style).unwrap_or(false),
+        prefix: reading.known("prefix", &settings.prefix).unwrap_or_default(),
+        ca_certificate: reading.known("ca_certificate", &settings.ca_certificate),
+    };
     reading.end(told)?;
-    let credentials = credentials?;
-    Ok(S3 { bucket, region, endpoint, path_style, prefix, ca_certificate, credentials })
+    Ok(ObjectStore { name: name.to_owned(), bucket, keys: keys? })
 }
 
-fn credentials(settings: &S3Settings, reading: &mut Reading<'_>) -> Result<Credentials, Gap> {
+/// None: the role of the machine.
+fn keys(settings: &S3Settings, reading: &mut Reading<'_>) -> Result<Option<Keys>, Gap> {
     let role = reading.known("instance_role", &settings.instance_role);
     let written = [("access_key", &settings.access_key), ("secret_key", &settings.secret_key)];
     if role == Some(true) {
         let Some((name, _)) = written.iter().find(|(_, it)| it.is_known()) else {
-            return Ok(Credentials::InstanceRole);
+            return Ok(None);
         };
         let detail = format!("`instance_role` and `{name}` are both set.");
         let fault = Diagnostic::error("An object store has two kinds of credentials", detail);
@@ -153,7 +124,9 @@ fn credentials(settings: &S3Settings, reading: &mut Reading<'_>) -> Result<Crede
     }
     let missing = match (access_key, secret_key) {
         (Some(access_key), Some(secret_key)) => {
-            return Ok(Credentials::Keys { access_key, secret_key });
+            let text = |it: Secret<String>| it.expose().clone();
+            let keys = Keys { access_key: text(access_key), secret_key: text(secret_key) };
+            return Ok(Some(keys));
         }
         (None, _) => ("access_key", "AWS_ACCESS_KEY_ID"),
         (Some(_), None) => ("secret_key", "AWS_SECRET_ACCESS_KEY"),
@@ -164,6 +137,13 @@ fn credentials(settings: &S3Settings, reading: &mut Reading<'_>) -> Result<Crede
         "Set one of them, or `instance_role = true` where the machines of the hosts have a role.",
     );
     Err(reading.fault(name, fault))
+}
+
+/// A `/` at the end is no part of its own.
+fn is_prefix(it: &str) -> bool {
+    let is_part = |it: &str| !it.is_empty() && it != "." && it != "..";
+    let is_visible = it.bytes().all(|it| it.is_ascii_graphic() && it != b'%');
+    is_visible && it.strip_suffix('/').unwrap_or(it).split('/').all(is_part)
 }
 
 fn word() -> Check {
@@ -194,15 +174,32 @@ mod tests {
             &[&at("secret_key", "two kinds of credentials")],
         );
         let found = |s3: Json| {
-            client(store(s3), &aws).object_store("a", &Path::default()).unwrap().credentials.clone()
+            client(store(s3), &aws).object_store("a", &Path::default()).unwrap().keys.clone()
         };
-        let keys = |access: &str, secret: &str| Credentials::Keys {
-            access_key: Secret::new(access.to_owned()),
-            secret_key: Secret::new(secret.to_owned()),
+        let keys = |access: &str, secret: &str| {
+            Some(Keys { access_key: access.to_owned(), secret_key: secret.to_owned() })
         };
         assert_eq!(found(bucket), keys("hunter4", "hunter5"));
         let written = json!({"bucket": "b", "access_key": "x", "secret_key": "y"});
         assert_eq!(found(written), keys("x", "y"));
-        assert_eq!(found(json!({"bucket": "b", "instance_role": true})), Credentials::InstanceRole);
+        assert_eq!(found(json!({"bucket": "b", "instance_role": true})), None);
+    }
+
+    #[test]
+    fn a_prefix_names_folders_in_one_way() {
+        for (text, is_fine) in [
+            ("etcd/prod/", true),
+            ("etcd-", true),
+            ("a.b/c", true),
+            ("", false),
+            ("/", false),
+            ("/etcd", false),
+            ("etcd//", false),
+            ("a/../b", false),
+            ("a%20b", false),
+            ("a b", false),
+        ] {
+            assert_eq!(is_prefix(text), is_fine, "{text}");
+        }
     }
 }

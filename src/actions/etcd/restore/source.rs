@@ -95,7 +95,7 @@ impl Restore<'_, '_> {
             let Ok(stored) = stored else { continue };
             let parsed =
                 |it: &crate::host::messages::Backup| Manifest::parse(&it.manifest, &it.name).ok();
-            counted.extend(stored.iter().filter_map(parsed).map(|it| (key.clone(), it)));
+            counted.extend(stored.backups.iter().filter_map(parsed).map(|it| (key.clone(), it)));
         }
         let resource = &self.terms.wanted.resource;
         let is_ours = |it: &Manifest| match resource {
