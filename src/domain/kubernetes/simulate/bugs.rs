@@ -180,3 +180,17 @@ fn never_putting_back_is_caught() {
         |desired, observed| seen_as(desired, observed, |it| each(it, |it| it.previous = None));
     check(bug, "something could be put back");
 }
+
+#[test]
+fn recovering_keys_that_a_silent_host_may_have_is_caught() {
+    let bug: super::Planner = |desired, observed| {
+        seen_as(desired, observed, |it| {
+            for (name, node) in it.nodes.iter_mut().chain(&mut it.former) {
+                if it.recovery.is_some() && node.seen().is_none() {
+                    *node = Node::Seen(Box::new(super::super::notation::fresh(name.as_str())));
+                }
+            }
+        })
+    };
+    check(bug, "recovers beside keys");
+}

@@ -27,11 +27,7 @@ impl World {
             4 if !self.machines[at].has_power => self.machines[at].has_power = true,
             4 | 5 => self.stop(at, component),
             6 => self.machines[at].processes[process].hangs = true,
-            7 => {
-                self.clean(at);
-                let id = self.id();
-                self.machines[at].facts = fresh(&format!("m{id}"));
-            }
+            7 => self.rebuild(at),
             8 if self.machines[at].facts.certificates == Certificates::Good => {
                 let kinds = [Certificates::Due, Certificates::Invalid, Certificates::OtherNames];
                 self.machines[at].facts.certificates = kinds[rng.below(3)];
@@ -49,6 +45,29 @@ impl World {
                 }
             }
         }
+    }
+
+    /// No node has its keys any more, but for one that does not answer, now and then.
+    pub(super) fn lose_keys(&mut self, rng: &mut Rng) {
+        let all: Vec<usize> = self.places.values().copied().collect();
+        for at in all {
+            match rng.below(6) {
+                0 => self.machines[at].answers = false,
+                1 => self.rebuild(at),
+                _ => {
+                    self.stop(at, Component::ApiServer);
+                    let facts = &mut self.machines[at].facts;
+                    (facts.keys, facts.certificates) = (None, Certificates::Missing);
+                }
+            }
+        }
+    }
+
+    /// Another machine takes its place.
+    fn rebuild(&mut self, at: usize) {
+        self.clean(at);
+        let id = self.id();
+        self.machines[at].facts = fresh(&format!("m{id}"));
     }
 
     /// One or two of the edits that a user makes.
@@ -170,7 +189,8 @@ impl World {
                 self.recovery.is_none() && !all().any(|at| self.is_visible(at) && begun(&at))
             }
             Refusal::NothingInCommon => {
-                !self.places.values().any(|at| self.is_visible(*at) && begun(at))
+                let has_keys = |at: &usize| self.machines[*at].facts.keys.is_some();
+                !self.places.values().any(|at| self.is_visible(*at) && begun(at) && has_keys(at))
             }
             Refusal::ForeignData(_) => !self.places.values().any(begun),
             _ => false,

@@ -99,6 +99,9 @@ fn case(seed: u64, planner: Planner) -> Result<&'static str, String> {
     // The bundle of what lies in etcd, whoever has put it there.
     if rng.one_in(3) {
         world.recovery.clone_from(&world.data);
+        if world.is_known && rng.one_in(2) {
+            world.lose_keys(&mut rng);
+        }
     }
     let mut faults = rng.below(4);
     for _ in 0..rng.below(3) {

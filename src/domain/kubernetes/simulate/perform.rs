@@ -309,8 +309,11 @@ impl World {
         Ok(())
     }
 
-    /// Whether its creation came to an end, as far as anybody noted.
+    /// Whether its creation came to an end, as far as anybody noted, and it is not about to be recovered.
     fn is_whole(&self) -> bool {
+        if self.recovery.is_some() && !self.has_keys() {
+            return false;
+        }
         let is_done = |at: usize| matches!(self.machines[at].facts.owner, Owner::Ours { .. });
         self.is_known || (0..self.machines.len()).any(is_done)
     }
