@@ -40,3 +40,4 @@ mod lifecycle;
 mod nodes;
 mod published;
 mod recovery;
+mod restores;
