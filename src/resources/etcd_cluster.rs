@@ -28,7 +28,7 @@ use super::hosts::{self, Placed};
 use super::import::{HostedIdentity, Sought};
 use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
-use crate::actions::etcd::{KIND, ask_corrupt, ask_health, concerns, drift, look_at_all};
+use crate::actions::etcd::{KIND, Look, ask_corrupt, ask_health, concerns, drift, look_at_all};
 use crate::actions::random_id;
 use crate::domain::Kind;
 use crate::domain::etcd::{Concern, Observed, Warning, warnings};
@@ -58,6 +58,9 @@ pub(super) struct Kept {
     /// Whether the cluster had a quorum when it was last asked.
     #[serde(default)]
     has_quorum: bool,
+    /// The last restore whose data is in its place on any host: a run that ended then is gone on with.
+    #[serde(default)]
+    restored: u64,
 }
 
 /// What ran on a member.
@@ -110,7 +113,8 @@ impl Resource for EtcdCluster {
         found.extend(restore::shrinks(prior, planned));
         let id = prior.and_then(|it| it.id.known());
         if let Some(terms) = restore::terms(prior, planned, id.map(String::as_str)) {
-            let has_quorum = change.private.has_quorum;
+            let is_begun = terms.wanted.generation <= change.private.restored;
+            let has_quorum = change.private.has_quorum && !is_begun;
             let (steps, announced, refusal) =
                 restore::forecast(prior, planned, &desired, &terms.wanted, has_quorum);
             found.extend(refusal.iter().map(restore::explain));
@@ -188,6 +192,7 @@ impl Resource for EtcdCluster {
         let corrupt = ask_corrupt(&fleet, &sites, &setup, &looks, &health).await;
         remember(&mut private, &state, (&looks, &places), &corrupt);
         private.has_quorum = health.values().flatten().any(|it| it.ailment().is_none());
+        private.restored = looks.values().map(Look::restored).fold(private.restored, u64::max);
         let (mut drifts, lost) = ill::told(&private.ill, members(&state).count());
         drifts.extend(drift(&setup, &sites, &looks));
         state.drift = Value::Known(drifts);

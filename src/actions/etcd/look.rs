@@ -99,6 +99,13 @@ impl Look {
         }
     }
 
+    /// The last restore that has put data in its place there, whether it has come to its end or not.
+    pub fn restored(&self) -> u64 {
+        let Progress { generation, begun, is_switched, .. } = self.progress();
+        let switched = begun.filter(|_| is_switched).map(|it| it.generation);
+        switched.unwrap_or_default().max(generation)
+    }
+
     /// How often its data was replaced by a restore, by the numbers that users gave.
     pub fn generation(&self) -> u64 {
         self.notes.generation

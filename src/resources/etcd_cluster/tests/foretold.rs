@@ -87,5 +87,5 @@ fn private_data_of_before_is_read() {
     assert!(kept.ill.is_empty());
     let ill = ill::Found::from([("c".to_owned(), Ill::Blank)]);
     let text = serde_json::to_string(&Kept { ill, ..kept }).unwrap();
-    assert!(text.ends_with(r#""ill":{"c":"blank"},"has_quorum":false}"#), "{text}");
+    assert!(text.ends_with(r#""ill":{"c":"blank"},"has_quorum":false,"restored":0}"#), "{text}");
 }
