@@ -19,7 +19,7 @@ pub(super) fn restored(record: &Record) -> Result<ControlPlaneModel, Diagnostics
     let has_any = |it: &ControlPlaneModel| nodes(it).next().is_some();
     let mut state = recorded::restored(record, "control plane", "nodes", has_any)?;
     state.id = record.id.as_str().into();
-    state.ca_certificate = Value::Null;
+    (state.ca_certificate, state.recovery_bundle) = (Value::Null, Value::Null);
     complete(&mut state);
     Ok(state)
 }
@@ -117,6 +117,8 @@ mod tests {
         })));
         let state = state.unwrap();
         assert_eq!((&state.port, &state.ca_certificate), (&6443.into(), &Value::Null));
+        // An import leaves nothing unknown; the first read after it looks for the bundle.
+        assert_eq!(state.recovery_bundle, Value::Null);
         assert!(wish::desired(&state).unwrap().is_ok());
     }
 
