@@ -258,7 +258,8 @@ impl Local {
         }
         fleet.release().await;
         if let Some(stopped) = &done.stopped {
-            eprintln!("stopped: {}\n{:?}", chain(stopped), self.drift().await);
+            eprintln!("stopped: {}", chain(stopped));
+            eprintln!("{:?}", self.drift().await);
         }
         if done.stopped.is_none() {
             self.is_known = true;
