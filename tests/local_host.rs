@@ -109,6 +109,20 @@ async fn a_dead_agent_is_noticed_and_its_lock_is_taken_again() {
 }
 
 #[tokio::test]
+async fn a_run_begins_though_nobody_has_noticed_that_the_agent_is_dead() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = hosts("anna@desk, process 1");
+    for _ in 0..20 {
+        hosts.connect(&target(folder.path()), Patience::Once).await.unwrap();
+        for agent in agents(folder.path()) {
+            kill_process(agent, Signal::KILL).unwrap();
+        }
+        let mut lease = Lease::new(Arc::clone(&hosts), target(folder.path()), "x".to_owned());
+        lease.locked(Patience::Once).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_agent_that_stands_still_is_noticed_within_15_s() {
     let folder = tempfile::tempdir().unwrap();
     let hosts = hosts("anna@desk, process 1");

@@ -51,7 +51,14 @@ impl Lease {
         if let Some(held) = self.held.as_ref().filter(|it| it.is_same(&host)) {
             return Ok(held.clone());
         }
-        let held = self.lock(&host).await?;
+        let held = match self.lock(&host).await {
+            // The connection was lost before anybody noticed, and with it whatever was locked over it.
+            Err(error) if error.is_transient() => {
+                let host = self.hosts.connect(&self.target, patience).await?;
+                self.lock(&host).await?
+            }
+            asked => asked?,
+        };
         self.generation = held.generation();
         Ok(self.held.insert(held).clone())
     }
