@@ -6,8 +6,8 @@ use super::site::{KEYS_MODE, PROGRAM};
 use super::stored::message;
 use super::{Backups, Look, Setup};
 use crate::actions::{Act, former_key, record_name, remove_service, run_service, write_record};
-use crate::domain::backup::MANIFEST;
 use crate::domain::backup::hosts::Step;
+use crate::domain::backup::leaving;
 use crate::domain::name::Name;
 use crate::engine::gravest;
 use crate::host::messages::service_request::Action;
@@ -135,10 +135,7 @@ async fn remove_snapshots(host: &Locked, setup: &Setup, purges: bool) -> Result<
         return Ok(());
     }
     for backup in all {
-        // The data first: what is left does not count.
-        let mut files = backup.files;
-        files.sort_by_key(|it| it.ends_with(MANIFEST));
-        for file in files {
+        for file in leaving(&backup.files) {
             host.remove(&format!("{directory}/{file}"), false).await?;
         }
     }

@@ -16,4 +16,4 @@ mod take;
 pub(super) use self::calls::{back_up, forget, list};
 pub(super) use self::fetch::fetch;
 pub(super) use self::resident::stay;
-pub(super) use self::take::{Hashing, copy};
+pub(super) use self::take::{Hashing, unpack};

@@ -13,10 +13,8 @@ use crate::agent::files::put::{Wanted, put};
 use crate::agent::files::{directory, look};
 use crate::agent::part::{Part, names};
 use crate::agent::place::{HostPath, Root};
-use crate::domain::backup::{Found, MANIFEST, Manifest, together};
+use crate::domain::backup::{Found, MOST_MANIFEST, Manifest, together};
 
-/// A manifest has less than a thousandth.
-const MOST_MANIFEST: u64 = 1 << 20;
 /// Says why a store did not take what lies here.
 const WAITS: &str = "waits.txt";
 const OWNER_ONLY: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -62,7 +60,7 @@ impl Shelf {
             }
         }
         let found = together(files, of).into_iter().map(|(name, files)| {
-            let beside = format!("{name}{MANIFEST}");
+            let beside = Manifest::beside(&name);
             let text = files.contains_key(&beside).then(|| self.read(root, &beside)).transpose()?;
             Ok(Found::of(name, files, text.as_deref(), Manifest::file))
         });
@@ -98,7 +96,7 @@ impl Shelf {
             return Err(taken());
         }
         let text = manifest.print().map_err(|it| Fault::Refused(it.to_string()))?;
-        self.write(root, &format!("{}{MANIFEST}", manifest.name), &text)?;
+        self.write(root, &Manifest::beside(&manifest.name), &text)?;
         let is_kept = part.settle(&file, RenameFlags::NOREPLACE)?;
         if is_kept { Ok(()) } else { Err(taken()) }
     }

@@ -23,7 +23,7 @@ use super::said::{is_absent, is_not_implemented, said};
 use super::take::blocking;
 use crate::agent::fault::Fault;
 use crate::agent::line::hex;
-use crate::domain::backup::{Bucket, Found, Keys, MANIFEST, Manifest, object, together};
+use crate::domain::backup::{Bucket, Found, Keys, MOST_MANIFEST, Manifest, object, together};
 use crate::remote::http;
 
 /// What is sent at once, and the most of a snapshot that is in memory: the least that S3 takes for all parts but the last
@@ -33,8 +33,6 @@ const PART: usize = 5 << 20;
 const STALL: Duration = Duration::from_mins(1);
 const RETRIES: usize = 3;
 const MOST_RETRYING: Duration = Duration::from_mins(1);
-/// A manifest has less than a thousandth.
-const MOST_MANIFEST: u64 = 1 << 20;
 /// Manifests that are asked for at the same time.
 const ASKED: usize = 8;
 
@@ -130,7 +128,7 @@ impl Store {
             }
         }
         let found = together(files, of).into_iter().map(async |(name, files)| {
-            let beside = format!("{name}{MANIFEST}");
+            let beside = Manifest::beside(&name);
             let text = match files.get(&beside) {
                 Some(size) if *size <= MOST_MANIFEST => self.get(&beside).await?,
                 _ => None,
@@ -151,7 +149,7 @@ impl Store {
         let data = object(manifest);
         self.send(Arc::new(file), manifest, &data).await?;
         let text = manifest.print().map_err(|it| Fault::Refused(it.to_string()))?;
-        if !self.create(&format!("{}{MANIFEST}", manifest.name), text.into()).await? {
+        if !self.create(&Manifest::beside(&manifest.name), text.into()).await? {
             // Somebody was faster.
             let other = self.counting(&manifest.name).await?;
             let is_other = other.as_ref().is_some_and(|it| object(it) != data);
@@ -176,7 +174,7 @@ impl Store {
 
     /// A snapshot that is there, by its manifest, or why it does not count. None: there is no manifest.
     pub(super) async fn find(&self, name: &str) -> Result<Option<Found>, Fault> {
-        let beside = format!("{name}{MANIFEST}");
+        let beside = Manifest::beside(name);
         let Some(text) = self.get(&beside).await? else { return Ok(None) };
         let manifest = Manifest::parse(&text, name)
             .map_err(|it| Fault::Refused(format!("{beside} in the bucket cannot be used: {it}")))?;
@@ -196,7 +194,7 @@ impl Store {
             None => Ok(None),
             Some(Ok(manifest)) => Ok(Some(manifest)),
             Some(Err(_)) => {
-                self.remove(&format!("{name}{MANIFEST}")).await?;
+                self.remove(&Manifest::beside(name)).await?;
                 Ok(None)
             }
         }

@@ -191,22 +191,27 @@ fn compress(mut from: &File, to: &File, size: u64) -> io::Result<()> {
 /// Whether what is stored is a snapshot, by the digest at its end.
 fn prove(stored: &mut impl Read, compression: Compression) -> io::Result<()> {
     let mut proof = Proof::default();
-    let mut push = |part: &[u8]| {
+    unpack(stored, compression, |part| {
         proof.push(part);
         Ok(())
-    };
-    match compression {
-        Compression::None => copy(stored, &mut push)?,
-        Compression::Zstd => copy(&mut zstd::stream::read::Decoder::new(stored)?, &mut push)?,
-    }
+    })?;
     proof.finish().map(drop).map_err(io::Error::other)
 }
 
-/// Hands on what is read, part by part.
-pub(in crate::agent) fn copy(
-    from: &mut impl Read,
-    mut to: impl FnMut(&[u8]) -> io::Result<()>,
+/// Hands on what was stored, part by part, as it was before it was compressed.
+pub(in crate::agent) fn unpack(
+    stored: &mut impl Read,
+    compression: Compression,
+    to: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
+    match compression {
+        Compression::None => copy(stored, to),
+        Compression::Zstd => copy(&mut zstd::stream::read::Decoder::new(stored)?, to),
+    }
+}
+
+/// Hands on what is read, part by part.
+fn copy(from: &mut impl Read, mut to: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
         match from.read(&mut buffer) {
@@ -262,13 +267,7 @@ pub(super) fn tell(text: &str) {
 #[allow(clippy::disallowed_methods, reason = "a test looks at files")]
 mod tests {
     use super::*;
-    use crate::domain::backup::pages::image;
-
-    fn whole() -> Vec<u8> {
-        let mut data = image();
-        data.extend(Sha256::digest(&data));
-        data
-    }
+    use crate::domain::backup::pages::snapshot;
 
     #[test]
     fn what_is_stored_is_read_back_and_a_flipped_bit_is_found() {
@@ -277,11 +276,11 @@ mod tests {
             let root = Root::open(Some(folder.path())).unwrap();
             let shelf = Shelf::make(&root, &HostPath::parse(b"/b").unwrap()).unwrap();
             let raw = shelf.part("p.n.1.raw", 0).unwrap();
-            raw.file().write_all(&whole()).unwrap();
+            raw.file().write_all(&snapshot()).unwrap();
             let manifest = Manifest {
                 name: "p.n.1".to_owned(),
                 compression,
-                database_size: whole().len() as u64,
+                database_size: snapshot().len() as u64,
                 ..Manifest::empty()
             };
             let kept = store(&root, &shelf, raw, manifest).unwrap();

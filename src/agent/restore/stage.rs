@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::draft::Draft;
-use crate::agent::backup::{Hashing, copy};
+use crate::agent::backup::{Hashing, unpack};
 use crate::agent::change::{Deed, Host};
 use crate::agent::fault::Fault;
 use crate::agent::files::look;
@@ -15,11 +15,9 @@ use crate::agent::line::hex;
 use crate::agent::place::{HostPath, Root};
 use crate::agent::snapshot::{DIGEST, Pages};
 use crate::domain::backup::pages::check;
-use crate::domain::backup::{Compression, Manifest};
+use crate::domain::backup::{Compression, MOST_MANIFEST, Manifest};
 use crate::proto::agent::{StageSnapshotReply, StageSnapshotRequest};
 use crate::remote::etcd::Proof;
-
-const MOST_MANIFEST: u64 = 1 << 20;
 
 /// Proves what is stored by all that is known of it, and keeps the data as it was before it was compressed.
 pub(in crate::agent) async fn stage(
@@ -53,7 +51,7 @@ fn lay_open(
     let draft = Draft::begin(root, into, known.unwrap_or(stored))?;
     let compression = manifest.as_ref().map_or(Compression::None, |it| it.compression);
     let mut reader = Hashing::new(file);
-    let (digest, proof) = unpack(&mut reader, compression, &draft.file, known.unwrap_or(stored))
+    let (digest, proof) = lay(&mut reader, compression, &draft.file, known.unwrap_or(stored))
         .map_err(|it| damaged(&it))?;
     let (sha256, size) = reader.finish().map_err(Fault::failed(format!("read {from}")))?;
     if let Some(manifest) = &manifest
@@ -82,8 +80,7 @@ fn lay_open(
 /// The manifest of this very file.
 fn described(root: &Root, from: &HostPath, manifest: &HostPath) -> Result<Manifest, Fault> {
     let file = from.split().map(|it| it.1.to_string_lossy().into_owned()).unwrap_or_default();
-    let ends = [Compression::Zstd.end(), Compression::None.end()];
-    let name = ends.iter().find_map(|it| file.strip_suffix(it)).unwrap_or(&file);
+    let name = Compression::before_end(&file).unwrap_or(&file);
     let text = look::read(&root.place(manifest)?, MOST_MANIFEST)?.1;
     let found = Manifest::parse(&text, name);
     let found = found.map_err(|it| Fault::Refused(format!("{manifest} cannot be used: {it}")))?;
@@ -94,14 +91,14 @@ fn described(root: &Root, from: &HostPath, manifest: &HostPath) -> Result<Manife
 }
 
 /// Writes what was stored, but not more than it can be.
-fn unpack(
+fn lay(
     stored: &mut impl Read,
     compression: Compression,
     mut to: &File,
     most: u64,
 ) -> io::Result<([u8; 32], Proof)> {
     let (mut proof, mut digest, mut done) = (Proof::default(), Sha256::new(), 0_u64);
-    let write = |part: &[u8]| {
+    unpack(stored, compression, |part| {
         done += part.len() as u64;
         if most < done {
             return Err(io::Error::other(format!("it has more than {most} bytes")));
@@ -109,11 +106,7 @@ fn unpack(
         proof.push(part);
         digest.update(part);
         to.write_all(part)
-    };
-    match compression {
-        Compression::None => copy(stored, write)?,
-        Compression::Zstd => copy(&mut zstd::stream::read::Decoder::new(stored)?, write)?,
-    }
+    })?;
     Ok((digest.finalize().into(), proof))
 }
 
@@ -125,20 +118,14 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::domain::backup::pages::image;
-
-    fn whole() -> Vec<u8> {
-        let mut data = image();
-        data.extend(Sha256::digest(&data));
-        data
-    }
+    use crate::domain::backup::pages::snapshot;
 
     /// A snapshot at revision 9, stored with its manifest.
     fn stored(compression: Compression) -> (TempDir, Manifest) {
         let folder = tempfile::tempdir().unwrap();
         let bytes = match compression {
-            Compression::None => whole(),
-            Compression::Zstd => zstd::stream::encode_all(&whole()[..], 3).unwrap(),
+            Compression::None => snapshot(),
+            Compression::Zstd => zstd::stream::encode_all(&snapshot()[..], 3).unwrap(),
         };
         let manifest = Manifest {
             name: "p.n.1".to_owned(),
@@ -146,7 +133,7 @@ mod tests {
             revision: 9,
             size: bytes.len() as u64,
             sha256: hex(&Sha256::digest(&bytes)),
-            database_size: whole().len() as u64,
+            database_size: snapshot().len() as u64,
             ..Manifest::empty()
         };
         fs::write(folder.path().join(manifest.file()), bytes).unwrap();
@@ -174,10 +161,10 @@ mod tests {
         for compression in [Compression::None, Compression::Zstd] {
             let (folder, manifest) = stored(compression);
             let reply = open(&folder, &manifest.file()).unwrap();
-            assert_eq!((reply.size, reply.revision), (whole().len() as u64, 9));
-            assert_eq!(reply.digest, Sha256::digest(whole()).to_vec());
+            assert_eq!((reply.size, reply.revision), (snapshot().len() as u64, 9));
+            assert_eq!(reply.digest, Sha256::digest(snapshot()).to_vec());
             assert_eq!(reply.manifest, manifest.print().unwrap());
-            assert_eq!(fs::read(folder.path().join("var/restore/it.db")).unwrap(), whole());
+            assert_eq!(fs::read(folder.path().join("var/restore/it.db")).unwrap(), snapshot());
         }
     }
 

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::manifest::{Compression, Manifest};
+use super::manifest::{Compression, MANIFEST, Manifest};
 use super::retention::{Kept, Retention, forget};
 use super::schedule::{Moment, Schedule, unstamp};
 use super::settings::is_of;
-
-/// How the names of manifests end.
-pub const MANIFEST: &str = ".json";
 
 /// Of the digest in the name of an object, in hexadecimal digits.
 const DIGITS: usize = 16;
@@ -39,10 +36,9 @@ pub fn together(
     found
 }
 
-/// The longer end first; in a bucket the digest stands before it.
+/// In a bucket the digest stands before the end.
 fn snapshot_of(file: &str) -> Option<&str> {
-    let ends = [Compression::Zstd.end(), Compression::None.end(), MANIFEST];
-    let whole = ends.iter().find_map(|it| file.strip_suffix(it))?;
+    let whole = Compression::before_end(file).or_else(|| file.strip_suffix(MANIFEST))?;
     let is_digest = |it: &str| it.len() == DIGITS && it.bytes().all(|it| it.is_ascii_hexdigit());
     match whole.rsplit_once('.') {
         Some((name, digest)) if is_digest(digest) => Some(name),
@@ -80,12 +76,17 @@ impl Found {
         Self { name, files, manifest }
     }
 
-    /// Its files in the order in which they go: the data first, so that what is left never counts.
+    /// Its files in the order in which they go.
     pub fn leaving(&self) -> Vec<&str> {
-        let mut files: Vec<_> = self.files.keys().map(String::as_str).collect();
-        files.sort_by_key(|it| it.ends_with(MANIFEST));
-        files
+        leaving(self.files.keys())
     }
+}
+
+/// The files of a snapshot in the order in which they go: the data first, so that what is left never counts.
+pub fn leaving<'a>(files: impl IntoIterator<Item = &'a String>) -> Vec<&'a str> {
+    let mut files: Vec<_> = files.into_iter().map(String::as_str).collect();
+    files.sort_by_key(|it| it.ends_with(MANIFEST));
+    files
 }
 
 /// Which of these may go by [`forget`].

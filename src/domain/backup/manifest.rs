@@ -6,6 +6,10 @@ use super::schedule::Moment;
 
 /// The form of manifests. Rises when an older reader would misread.
 const FORMAT: u32 = 1;
+/// How the names of manifests end.
+pub(super) const MANIFEST: &str = ".json";
+/// No file that is longer, in bytes, is read as a manifest, which has less than a thousandth.
+pub const MOST_MANIFEST: u64 = 1 << 20;
 
 /// How a snapshot is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,11 @@ impl Compression {
             Self::Zstd => ".db.zst",
             Self::None => ".db",
         }
+    }
+
+    /// What stands before such an end in the name of a file: the longer end first.
+    pub fn before_end(file: &str) -> Option<&str> {
+        [Self::Zstd, Self::None].iter().find_map(|it| file.strip_suffix(it.end()))
     }
 }
 
@@ -81,6 +90,11 @@ pub enum ManifestFault {
 }
 
 impl Manifest {
+    /// The name of the file with the manifest of a snapshot.
+    pub fn beside(name: &str) -> String {
+        format!("{name}{MANIFEST}")
+    }
+
     /// Without anything in it.
     pub fn empty() -> Self {
         Self {

@@ -17,8 +17,8 @@ mod settings;
 mod turn;
 
 pub use self::bucket::{Bucket, BucketFault, Keys, ObjectStore};
-pub use self::found::{Found, MANIFEST, object, surplus, together};
-pub use self::manifest::{Compression, Manifest, ManifestFault};
+pub use self::found::{Found, leaving, object, surplus, together};
+pub use self::manifest::{Compression, MOST_MANIFEST, Manifest, ManifestFault};
 pub use self::retention::{Kept, Retention, forget};
 pub use self::schedule::{Moment, Schedule, ScheduleFault, stamp, unstamp};
 pub use self::settings::{Cluster, Member, Settings, SettingsFault, Store, is_of};

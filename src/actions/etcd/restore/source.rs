@@ -6,15 +6,12 @@ use std::path::Path;
 use super::{Restore, Source};
 use crate::actions::is_former;
 use crate::domain::artifacts::Digest;
-use crate::domain::backup::{Compression, Manifest};
+use crate::domain::backup::{Compression, MOST_MANIFEST, Manifest};
 use crate::domain::etcd::kept;
 use crate::domain::etcd::restore::{Found, Origin, staged};
 use crate::engine::gravest;
 use crate::host::messages::{StageSnapshotReply, StageSnapshotRequest};
 use crate::host::{Feed, File, Host, HostError, read_here, sum_here};
-
-/// A manifest has less than a thousandth.
-const MOST_MANIFEST: u64 = 1 << 20;
 
 impl Restore<'_, '_> {
     pub(super) async fn find(&mut self) -> Result<(), HostError> {
@@ -118,7 +115,7 @@ impl Restore<'_, '_> {
             return Err(self.failed(&format!("no host that answers has {what} there")));
         };
         let path = format!("{directory}/{}", manifest.file());
-        let beside = format!("{directory}/{}.json", manifest.name);
+        let beside = format!("{directory}/{}", Manifest::beside(&manifest.name));
         let reply = self.prove(&key, &path, &beside).await?;
         Ok((key, reply))
     }
@@ -130,21 +127,20 @@ impl Restore<'_, '_> {
         let shown = path.display();
         let unreadable = |it: std::io::Error| self.failed(&format!("{shown}: {it}"));
         let file = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
-        let ends = [Compression::Zstd.end(), Compression::None.end()];
-        let name = ends.iter().find_map(|it| file.strip_suffix(it)).map(str::to_owned);
-        let name =
-            name.ok_or_else(|| self.failed("its name does not end as that of a snapshot"))?;
-        let beside = path.with_file_name(format!("{name}.json"));
+        let name = Compression::before_end(&file)
+            .ok_or_else(|| self.failed("its name does not end as that of a snapshot"))?;
+        let beside = path.with_file_name(Manifest::beside(name));
         let manifest = read_here(&beside, MOST_MANIFEST).await.map_err(|it| {
             self.failed(&format!("{}, which tells what it is: {it}", beside.display()))
         })?;
-        let parsed = Manifest::parse(&manifest, &name);
+        let parsed = Manifest::parse(&manifest, name);
         parsed.map_err(|it| self.failed(&format!("{}: {it}", beside.display())))?;
         let sum = sum_here(path).await.map_err(unreadable)?;
         let first = self.cluster.looks.keys().find(|it| !is_former(it)).cloned();
         let key = first.ok_or_else(|| self.failed("no wanted host answers"))?;
         let folder = self.unproven();
-        let (stored, description) = (format!("{folder}/{file}"), format!("{folder}/{name}.json"));
+        let (stored, description) =
+            (format!("{folder}/{file}"), format!("{folder}/{}", Manifest::beside(name)));
         let one = BTreeSet::from([key.clone()]);
         let brought = self.cluster.fleet.some(&one, async |_, host| {
             host.put_snapshot(&stored, (&sum.0, sum.1), Feed::Here(path.to_owned())).await?;

@@ -86,4 +86,4 @@ pub fn check(source: &impl Source, size: u64) -> Result<Facts, Damage> {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-pub(crate) use self::tests::image;
+pub(crate) use self::tests::{image, snapshot};

@@ -3,6 +3,7 @@
 use std::io;
 
 use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 
 use super::content::KeyValue;
 use super::meta::fnv;
@@ -76,6 +77,13 @@ fn meta(number: u64, transaction: u64, high: u64) -> Vec<u8> {
     bytes.extend(checksum.to_le_bytes());
     let head = [number.to_le_bytes(), (4_u64).to_le_bytes()].concat();
     [head, bytes].concat()
+}
+
+/// [`image`] with its digest behind it, as a member sends it.
+pub(crate) fn snapshot() -> Vec<u8> {
+    let mut data = image();
+    data.extend(Sha256::digest(&data));
+    data
 }
 
 /// 2: buckets; 3: branch of `key`; 4, and 5 with 6: its leaves; 7 is free.
