@@ -1,14 +1,18 @@
 //! A file that is not whole yet, beside where it is to lie: nobody takes it for what it will be.
 
+use std::fmt::Display;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use bytes::Bytes;
 use rustix::fs::{
     AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, flock, fsync, openat, renameat_with,
     unlinkat,
 };
 use rustix::io::Errno;
+use rustix::path::Arg;
+use tokio::sync::mpsc;
 
 use super::artifacts::{available, full};
 use super::fault::Fault;
@@ -70,12 +74,27 @@ impl Part {
         Ok(&self.file)
     }
 
+    /// Writes what comes until there is no more; `see` sees each piece before it is written. Blocks.
+    pub(super) fn fill(
+        &self,
+        mut pieces: mpsc::Receiver<Bytes>,
+        at: &dyn Display,
+        mut see: impl FnMut(&[u8]) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut file = &self.file;
+        while let Some(piece) = pieces.blocking_recv() {
+            see(&piece)?;
+            file.write_all(&piece).map_err(Fault::failed(format!("write {at}")))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn make_durable(&self) -> Result<(), Fault> {
         fsync(&self.file).map_err(Fault::failed(format!("make durable what is in {}", self.path)))
     }
 
     /// Puts what is durable in its place. False: something is there, and stays.
-    pub(super) fn settle(&self, name: &str, how: RenameFlags) -> Result<bool, Fault> {
+    pub(super) fn settle(&self, name: impl Arg, how: RenameFlags) -> Result<bool, Fault> {
         let at = &self.directory;
         match renameat_with(at, &self.name, at, name, how) {
             Err(Errno::EXIST) => return Ok(false),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
@@ -120,22 +120,22 @@ pub(super) fn credentials(root: &Root, paths: [&[u8]; 3]) -> Result<Credentials,
 /// Writes what comes until there is no more, and proves that it is a snapshot with this revision at least: its size with
 /// the digest, and what is in it. Blocks.
 pub(super) fn receive(
-    mut file: &File,
-    mut parts: mpsc::Receiver<Bytes>,
+    into: &Part,
+    pieces: mpsc::Receiver<Bytes>,
     at: &dyn Display,
     least: u64,
 ) -> Result<(u64, Facts), Fault> {
     let mut proof = Proof::default();
-    while let Some(part) = parts.blocking_recv() {
-        file.write_all(&part).map_err(Fault::failed(format!("write {at}")))?;
-        proof.push(&part);
-    }
+    into.fill(pieces, at, |piece| {
+        proof.push(piece);
+        Ok(())
+    })?;
     let damaged = |damage: &dyn Display| {
         Fault::Refused(format!("the snapshot is damaged, and was not kept: {damage}"))
     };
     let size = proof.finish().map_err(|it| damaged(&it))?;
     // The digest is of what the member sent; its own pages may have been damaged.
-    let facts = check(&Pages(file), size - DIGEST).map_err(|it| damaged(&it))?;
+    let facts = check(&Pages(into.file()), size - DIGEST).map_err(|it| damaged(&it))?;
     if facts.revision < least {
         return Err(Fault::Refused(format!(
             "the snapshot ends at revision {}, before {least}, and was not kept",
@@ -172,7 +172,7 @@ impl Saving {
     ) -> Result<SaveSnapshotReply, Fault> {
         let file = format!("{}{WHOLE}", self.name);
         let at = self.path.join(file.as_ref());
-        let (size, facts) = receive(self.part.file(), parts, &at, least)?;
+        let (size, facts) = receive(&self.part, parts, &at, least)?;
         let revision = facts.revision;
         self.part.make_durable()?;
         self.part.settle(&file, RenameFlags::empty())?;

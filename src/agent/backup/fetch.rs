@@ -1,6 +1,5 @@
 //! One snapshot from a store to a directory of this host.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -78,14 +77,14 @@ fn fill(
     root: &Root,
     shelf: &Shelf,
     part: &Part,
-    mut parts: mpsc::Receiver<Bytes>,
+    pieces: mpsc::Receiver<Bytes>,
     manifest: &Manifest,
 ) -> Result<(), Fault> {
-    let (mut file, mut digest) = (part.file(), Sha256::new());
-    while let Some(part) = parts.blocking_recv() {
-        file.write_all(&part).map_err(Fault::failed(format!("write {}", manifest.name)))?;
-        digest.update(&part);
-    }
+    let mut digest = Sha256::new();
+    part.fill(pieces, &manifest.name, |piece| {
+        digest.update(piece);
+        Ok(())
+    })?;
     if hex(&digest.finalize()) != manifest.sha256 {
         let name = &manifest.name;
         return Err(Fault::Refused(format!("{name} is damaged: its digest is another")));

@@ -106,7 +106,7 @@ pub(super) async fn take(
     let (at, least) = (Arc::clone(root), before.revision);
     let filling = blocking(move || {
         let name = manifest.name.clone();
-        let (size, facts) = receive(part.file(), parts, &name, least)?;
+        let (size, facts) = receive(&part, parts, &name, least)?;
         let manifest = Manifest { database_size: size, revision: facts.revision, ..manifest };
         store(&at, &shelf, part, manifest).map(|it| (shelf, it))
     });

@@ -81,9 +81,9 @@ fn write(place: &Place, mut file: File, wanted: Wanted<'_>) -> Result<(), Fault>
 
 /// A new file beside, named after the target, and locked while it is written. An unlocked one with this name was left
 /// by an agent that was killed.
-pub(crate) fn temporary(place: &Place) -> Result<(File, OsString), Fault> {
+fn temporary(place: &Place) -> Result<(File, OsString), Fault> {
     let name = temporary_name(place);
-    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let owner_only = Mode::RUSR | Mode::WUSR;
     for _ in 0..3 {
         let new = flags | OFlags::CREATE | OFlags::EXCL;

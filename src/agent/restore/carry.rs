@@ -1,7 +1,7 @@
 //! A snapshot on its way from host to host.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,20 +121,20 @@ async fn receive(
 
 /// Writes what comes until there is no more, and keeps it if it is what was said. Blocks.
 fn fill(
-    mut draft: Draft,
-    mut parts: mpsc::Receiver<Bytes>,
+    draft: Draft,
+    pieces: mpsc::Receiver<Bytes>,
     open: &PutSnapshotOpen,
     path: &HostPath,
 ) -> Result<(), Fault> {
     let (mut digest, mut done) = (Sha256::new(), 0);
-    while let Some(part) = parts.blocking_recv() {
-        done += part.len() as u64;
+    draft.part.fill(pieces, path, |piece| {
+        done += piece.len() as u64;
         if open.size < done {
             return Err(Fault::Refused(format!("more than {} bytes came", open.size)));
         }
-        digest.update(&part);
-        draft.file.write_all(&part).map_err(Fault::failed(format!("write {path}")))?;
-    }
+        digest.update(piece);
+        Ok(())
+    })?;
     if done != open.size {
         return Err(Fault::Refused(format!("{done} bytes came, of {}", open.size)));
     }

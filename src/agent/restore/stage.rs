@@ -51,7 +51,7 @@ fn lay_open(
     let draft = Draft::begin(root, into, known.unwrap_or(stored))?;
     let compression = manifest.as_ref().map_or(Compression::None, |it| it.compression);
     let mut reader = Hashing::new(file);
-    let (digest, proof) = lay(&mut reader, compression, &draft.file, known.unwrap_or(stored))
+    let (digest, proof) = lay(&mut reader, compression, draft.part.file(), known.unwrap_or(stored))
         .map_err(|it| damaged(&it))?;
     let (sha256, size) = reader.finish().map_err(Fault::failed(format!("read {from}")))?;
     if let Some(manifest) = &manifest
@@ -60,7 +60,7 @@ fn lay_open(
         return Err(damaged(&"it is not what its manifest describes"));
     }
     let size = proof.finish().map_err(|it| damaged(&it))?;
-    let facts = check(&Pages(&draft.file), size - DIGEST).map_err(|it| damaged(&it))?;
+    let facts = check(&Pages(draft.part.file()), size - DIGEST).map_err(|it| damaged(&it))?;
     if let Some(manifest) = &manifest
         && (size != manifest.database_size || facts.revision != manifest.revision)
     {
