@@ -114,6 +114,21 @@ impl Fleet {
         join_all(asked).await.into_iter().collect()
     }
 
+    /// Asks one of the hosts once, under the lock of this run: it may change something. None: the key is no host.
+    ///
+    /// # Errors
+    /// Those of the host.
+    pub async fn one<T, F, A>(&mut self, key: &str, ask: F) -> Result<Option<T>, HostError>
+    where
+        F: Fn(String, Locked) -> A,
+        A: Future<Output = Result<T, HostError>>,
+    {
+        match self.members.get_mut(key) {
+            Some(member) => member.ask(key, &ask).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Asks all hosts at the same time without any lock, for a look that changes nothing.
     pub async fn look<T, F, A>(&self, ask: F) -> Answers<T>
     where

@@ -132,12 +132,11 @@ impl Balancer<'_> {
         let fleet_key = if self.sites.contains_key(&own) { own } else { former_key(key) };
         let Some(look) = self.looks.get(&fleet_key).cloned() else { return Ok(()) };
         let (site, desired) = (self.sites[&fleet_key].clone(), self.setup.desired.clone());
-        let one = BTreeSet::from([fleet_key]);
-        let done = self.fleet.some(&one, async |_, host| {
+        let done = self.fleet.one(&fleet_key, async |_, host| {
             let (site, look, desired) = (site.clone(), look.clone(), desired.clone());
             work(At { host, site, look, desired }).await
         });
-        gravest(done.await).map(drop)
+        done.await.map(drop)
     }
 
     /// Whether it helped is seen by the next look. What the service refuses is for the planner too: it puts back. What was
@@ -152,8 +151,7 @@ impl Balancer<'_> {
         let own = key.to_string();
         let unit = self.sites.get(&own).map(Site::proxy_unit).unwrap_or_default();
         let logs = async |_, host: Locked| host.logs(&unit, LINES).await;
-        let said = self.fleet.some(&BTreeSet::from([own]), logs).await;
-        let said = said.into_values().find_map(Result::ok).unwrap_or_default();
+        let said = self.fleet.one(&own, logs).await.ok().flatten().unwrap_or_default();
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         // Noted first: whatever becomes of it, this configuration is not tried once more.
         self.failed.insert(key.clone(), said);

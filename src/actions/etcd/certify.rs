@@ -68,15 +68,12 @@ impl EtcdCluster<'_> {
         match step {
             Step::MakeAuthority { on } => {
                 let name = &desired.authority().common_name;
-                let made = self
-                    .fleet
-                    .some(&BTreeSet::from([on.clone()]), async |key, host| {
-                        let site = &sites[&key];
-                        make_folder(&host, site).await?;
-                        host.make_authority(&site.authority(), name, days).await
-                    })
-                    .await;
-                gravest(made).map(drop)
+                let made = self.fleet.one(on, async |key, host| {
+                    let site = &sites[&key];
+                    make_folder(&host, site).await?;
+                    host.make_authority(&site.authority(), name, days).await
+                });
+                made.await.map(drop)
             }
             Step::CopyAuthority { from, to } => self.copy(from, to, &["key", "crt"]).await,
             Step::Trust { from, to } => self.copy(from, to, &["crt"]).await,
@@ -101,18 +98,15 @@ impl EtcdCluster<'_> {
     /// Through memory alone; the key goes first.
     async fn copy(&mut self, from: &str, to: &[String], parts: &[&str]) -> Result<(), HostError> {
         let sites = &self.sites;
-        let read = self
-            .fleet
-            .some(&BTreeSet::from([from.to_owned()]), async |key, host| {
-                let mut contents = Vec::new();
-                for part in parts {
-                    let path = format!("{}/ca.{part}", sites[&key].authority());
-                    contents.push(host.read(&path, 1 << 16).await?.content);
-                }
-                Ok(contents)
-            })
-            .await;
-        let contents = gravest(read)?.into_values().next().unwrap_or_default();
+        let read = self.fleet.one(from, async |key, host| {
+            let mut contents = Vec::new();
+            for part in parts {
+                let path = format!("{}/ca.{part}", sites[&key].authority());
+                contents.push(host.read(&path, 1 << 16).await?.content);
+            }
+            Ok(contents)
+        });
+        let contents = read.await?.unwrap_or_default();
         let to = to.iter().cloned().collect();
         let put = self.fleet.some(&to, async |key, host| {
             let site = &sites[&key];
@@ -150,17 +144,14 @@ impl EtcdCluster<'_> {
             })
             .await;
         let requests: Vec<_> = gravest(asked)?.into_values().flatten().collect();
-        let signed = self
-            .fleet
-            .some(&BTreeSet::from([by.to_owned()]), async |_, host| {
-                let mut made = Vec::new();
-                for (leaf, request) in &requests {
-                    made.push((leaf.clone(), host.sign(request.clone()).await?));
-                }
-                Ok(made)
-            })
-            .await;
-        let signed: Vec<_> = gravest(signed)?.into_values().flatten().collect();
+        let signed = self.fleet.one(by, async |_, host| {
+            let mut made = Vec::new();
+            for (leaf, request) in &requests {
+                made.push((leaf.clone(), host.sign(request.clone()).await?));
+            }
+            Ok(made)
+        });
+        let signed = signed.await?.unwrap_or_default();
         let put = self
             .fleet
             .some(&hosts(leaves), async |key, host| {

@@ -10,7 +10,6 @@ use tokio::time::{Instant, timeout};
 use super::{EtcdCluster, is_alive};
 use crate::actions::signing::Newborn;
 use crate::domain::etcd::{Alarm, Cluster, ClusterId, Member, MemberId, PeerUrl, Status, Unit};
-use crate::engine::gravest;
 use crate::host::{HostError, HostName};
 use crate::remote::etcd::{AlarmMember, AlarmType, Api, CallError, Credentials, Members};
 
@@ -100,10 +99,8 @@ impl EtcdCluster<'_> {
         };
         let own = Newborn::new().map_err(failed)?;
         let request = own.request(&site.authority(), ("provider", ""), LIFETIME);
-        let keys = BTreeSet::from([key.clone()]);
-        let answers =
-            self.fleet.some(&keys, async |_, host| host.sign(request.clone()).await).await;
-        let certificate = gravest(answers)?.into_values().next().unwrap_or_default();
+        let made = self.fleet.one(key, async |_, host| host.sign(request.clone()).await);
+        let certificate = made.await?.unwrap_or_default();
         Credentials::new(&authority, &certificate, &own.key())
             .map(Some)
             .map_err(|it| failed(it.to_string()))

@@ -1,12 +1,10 @@
 //! All data of a member, kept on its host before something is done that cannot be undone.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::EtcdCluster;
 use super::setup::SERVER;
 use crate::domain::etcd::{Name, snapshots};
-use crate::engine::gravest;
 use crate::host::HostError;
 use crate::host::messages::SaveSnapshotRequest;
 
@@ -31,8 +29,7 @@ impl EtcdCluster<'_> {
         (revision, keep): (u64, u32),
     ) -> Result<(), HostError> {
         let (sites, looks, desired) = (&self.sites, &self.looks, &self.setup.desired);
-        let on = BTreeSet::from([key.to_owned()]);
-        let saved = self.fleet.some(&on, async |key, host| {
+        let saved = self.fleet.one(key, async |key, host| {
             let site = &sites[&key];
             let address = looks[&key].listens().unwrap_or(site.place.address);
             let request = SaveSnapshotRequest {
@@ -48,7 +45,7 @@ impl EtcdCluster<'_> {
             };
             host.save_snapshot(request).await
         });
-        for (key, saved) in gravest(saved.await)? {
+        if let Some(saved) = saved.await? {
             let path = String::from_utf8_lossy(&saved.path);
             tracing::info!(host = key, %path, size = saved.size, revision = saved.revision, "a verified snapshot is kept");
         }

@@ -10,7 +10,7 @@ use crate::domain::etcd::{Member, Name, PeerUrl};
 use crate::engine::{Fleet, gravest};
 use crate::host::messages::Dialled;
 use crate::host::messages::dialled::Outcome;
-use crate::host::{HostError, HostName};
+use crate::host::{HostError, HostName, Locked};
 
 /// What a host is to reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,10 +63,9 @@ impl EtcdCluster<'_> {
         let (labels, targets): (Vec<_>, Vec<_>) = there.unzip();
         let site = &self.sites[newcomer.as_str()];
         let files = [site.certificate("ca"), site.certificate(SERVER), site.key(SERVER)];
-        let keys = BTreeSet::from([newcomer.to_string()]);
-        let met = self.fleet.some(&keys, async |_, host| host.meet(&targets, files.clone()).await);
-        let met = gravest(met.await)?.into_values().flatten();
-        let unmet = met.zip(labels).filter(|(it, _)| it.outcome() != Outcome::Open);
+        let ask = async |_, host: Locked| host.meet(&targets, files.clone()).await;
+        let met = self.fleet.one(newcomer.as_str(), ask).await?.unwrap_or_default();
+        let unmet = met.into_iter().zip(labels).filter(|(it, _)| it.outcome() != Outcome::Open);
         let unmet = unmet.map(|(Dialled { target, error, .. }, to)| {
             format!("{newcomer} reaches {target}, where {to} should answer: {error}")
         });

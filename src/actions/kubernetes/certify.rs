@@ -156,11 +156,10 @@ impl ControlPlane<'_> {
         match step {
             Step::MakeAuthority { on } => {
                 let name = &desired.authority().common_name;
-                let on = BTreeSet::from([on.clone()]);
-                let made = self.fleet.some(&on, async |key, host| {
+                let made = self.fleet.one(on, async |key, host| {
                     host.make_authority(&sites[&key].authority(which), name, days).await
                 });
-                gravest(made.await).map(drop)
+                made.await.map(drop)
             }
             Step::CopyAuthority { from, to } => self.copy(which, from, to).await,
             Step::Trust { to, .. } => self.trust(to).await,
@@ -183,13 +182,12 @@ impl ControlPlane<'_> {
     /// Through memory alone; the key goes first.
     async fn copy(&mut self, which: Authority, from: &str, to: &[String]) -> Result<(), HostError> {
         let sites = &self.sites;
-        let from = BTreeSet::from([from.to_owned()]);
-        let read = self.fleet.some(&from, async |key, host| {
+        let read = self.fleet.one(from, async |key, host| {
             let own = sites[&key].authority(which);
             let part = async |it: &str| host.read(&format!("{own}/ca.{it}"), 1 << 16).await;
             Ok((part("key").await?.content.to_vec(), part("crt").await?.content.to_vec()))
         });
-        let contents = gravest(read.await)?.into_values().next().unwrap_or_default();
+        let contents = read.await?.unwrap_or_default();
         let to = to.iter().cloned().collect();
         let put = self.fleet.some(&to, async |key, host| {
             put_authority(&host, &sites[&key], which, contents.clone()).await
@@ -237,9 +235,8 @@ impl ControlPlane<'_> {
         let made = if which == Authority::Etcd {
             self.sign_for_etcd(&requests).await?
         } else {
-            let by = BTreeSet::from([by.to_owned()]);
-            let by_it = self.fleet.some(&by, async |_, host| sign_all(&host, &requests).await);
-            gravest(by_it.await)?.into_values().flatten().collect()
+            let by_it = self.fleet.one(by, async |_, host| sign_all(&host, &requests).await);
+            by_it.await?.unwrap_or_default()
         };
         let made: Vec<_> = leaves_of.into_iter().zip(made).collect();
         let sites = &self.sites;

@@ -13,7 +13,7 @@ use crate::actions::is_former;
 use crate::actions::signing::Newborn;
 use crate::domain::host::Unit;
 use crate::domain::kubernetes::{Authority, Component, Facts, Leader, Leaders};
-use crate::engine::{Fleet, chain, gravest};
+use crate::engine::{Fleet, chain};
 use crate::host::{Host, HostError};
 use crate::remote::kubernetes::{Api, Binding, Credentials, is_healthy};
 
@@ -127,10 +127,8 @@ impl ControlPlane<'_> {
         };
         let own = Newborn::new().map_err(failed)?;
         let request = own.request(&site.authority(Authority::Cluster), PROVIDER, LIFETIME);
-        let keys = BTreeSet::from([key.clone()]);
-        let answers =
-            self.fleet.some(&keys, async |_, host| host.sign(request.clone()).await).await;
-        let certificate = gravest(answers)?.into_values().next().unwrap_or_default();
+        let made = self.fleet.one(key, async |_, host| host.sign(request.clone()).await);
+        let certificate = made.await?.unwrap_or_default();
         Credentials::new(&authority, &certificate, &own.key())
             .map(Some)
             .map_err(|it| failed(it.to_string()))

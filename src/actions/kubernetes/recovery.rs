@@ -216,7 +216,7 @@ impl ControlPlane<'_> {
         let keys = look.facts.keys.clone().ok_or_else(lost)?;
         let text = match look.bundle().filter(|_| from.is_some()) {
             Some(text) => text.to_owned(),
-            None => self.seal(source).await?,
+            None => self.seal(&source).await?,
         };
         let sealed = Sealed::new(&self.setup.desired, &keys, text);
         let claim = &self.setup.own.claim;
@@ -226,7 +226,7 @@ impl ControlPlane<'_> {
     }
 
     /// No key leaves the host but in the bundle.
-    async fn seal(&mut self, on: String) -> Result<String, HostError> {
+    async fn seal(&mut self, on: &str) -> Result<String, HostError> {
         let setup = &self.setup;
         let request = |site: &Site| SealFilesRequest {
             files: files(setup.desired.encryption)
@@ -238,10 +238,10 @@ impl ControlPlane<'_> {
             name: setup.desired.name.to_string(),
             id: setup.own.id.clone(),
         };
-        let (sites, on) = (&self.sites, BTreeSet::from([on]));
+        let sites = &self.sites;
         let sealed =
-            self.fleet.some(&on, async |key, host| host.seal_files(request(&sites[&key])).await);
-        Ok(gravest(sealed.await)?.into_values().next().unwrap_or_default())
+            self.fleet.one(on, async |key, host| host.seal_files(request(&sites[&key])).await);
+        sealed.await.map(Option::unwrap_or_default)
     }
 
     pub(super) async fn forget_bundle(&mut self, hosts: &[Name]) -> Result<(), HostError> {

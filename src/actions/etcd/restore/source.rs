@@ -9,7 +9,6 @@ use crate::domain::artifacts::Digest;
 use crate::domain::backup::{Compression, MOST_MANIFEST, Manifest};
 use crate::domain::etcd::kept;
 use crate::domain::etcd::restore::{Found, Origin, staged};
-use crate::engine::gravest;
 use crate::host::messages::{StageSnapshotReply, StageSnapshotRequest};
 use crate::host::{Feed, File, Host, HostError, read_here, sum_here};
 
@@ -48,21 +47,19 @@ impl Restore<'_, '_> {
         let from = self.host(former).await?;
         let stays = self.cluster.looks.keys().find(|it| !is_former(it)).cloned();
         let stays = stays.ok_or_else(|| self.failed("no wanted host answers"))?;
-        let one = BTreeSet::from([stays.clone()]);
-        let brought = self.cluster.fleet.some(&one, async |_, host| {
+        let brought = self.cluster.fleet.one(&stays, async |_, host| {
             let feed = Feed::There(from.clone(), path.clone());
             host.put_snapshot(&path, (digest.bytes(), size), feed).await
         });
-        gravest(brought.await)?;
+        brought.await?;
         self.clear(former, &path).await?;
         Ok(stays)
     }
 
     /// For reading what lies there.
     pub(super) async fn host(&mut self, key: &str) -> Result<Host, HostError> {
-        let one = BTreeSet::from([key.to_owned()]);
-        let found = self.cluster.fleet.some(&one, async |_, host| Ok((*host).clone()));
-        gravest(found.await)?.into_values().next().ok_or_else(|| self.failed("its host is gone"))
+        let found = self.cluster.fleet.one(key, async |_, host| Ok((*host).clone())).await?;
+        found.ok_or_else(|| self.failed("its host is gone"))
     }
 
     fn failed(&self, reason: &str) -> HostError {
@@ -141,13 +138,12 @@ impl Restore<'_, '_> {
         let folder = self.unproven();
         let (stored, description) =
             (format!("{folder}/{file}"), format!("{folder}/{}", Manifest::beside(name)));
-        let one = BTreeSet::from([key.clone()]);
-        let brought = self.cluster.fleet.some(&one, async |_, host| {
+        let brought = self.cluster.fleet.one(&key, async |_, host| {
             host.put_snapshot(&stored, (&sum.0, sum.1), Feed::Here(path.to_owned())).await?;
             let (path, content) = (description.clone(), manifest.clone());
             host.put(File { path, content, mode: 0o600, ..File::default() }).await
         });
-        gravest(brought.await)?;
+        brought.await?;
         let reply = self.prove(&key, &stored, &description).await;
         self.clear(&key, &folder).await?;
         Ok((key, reply?))
@@ -173,8 +169,7 @@ impl Restore<'_, '_> {
         manifest: &str,
     ) -> Result<StageSnapshotReply, HostError> {
         let into = staged(&self.cluster.setup.desired.name);
-        let one = BTreeSet::from([key.to_owned()]);
-        let proven = self.cluster.fleet.some(&one, async |_, host| {
+        let proven = self.cluster.fleet.one(key, async |_, host| {
             let request = StageSnapshotRequest {
                 path: path.to_owned().into(),
                 manifest: manifest.to_owned().into(),
@@ -183,15 +178,12 @@ impl Restore<'_, '_> {
             };
             host.stage_snapshot(request).await
         });
-        let proven = gravest(proven.await)?.into_values().next();
-        proven.ok_or_else(|| self.failed("its host is gone"))
+        proven.await?.ok_or_else(|| self.failed("its host is gone"))
     }
 
     async fn clear(&mut self, key: &str, folder: &str) -> Result<(), HostError> {
-        let one = BTreeSet::from([key.to_owned()]);
-        let cleared =
-            self.cluster.fleet.some(&one, async |_, host| host.remove(folder, true).await);
-        gravest(cleared.await).map(drop)
+        let cleared = self.cluster.fleet.one(key, async |_, host| host.remove(folder, true).await);
+        cleared.await.map(drop)
     }
 }
 
