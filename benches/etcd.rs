@@ -13,6 +13,8 @@
     reason = "a program of its own, with more of the tests than it uses"
 )]
 
+#[path = "../tests/support/binaries.rs"]
+mod binaries;
 #[path = "../tests/cli/directory.rs"]
 mod directory;
 #[path = "../tests/cli/engine.rs"]

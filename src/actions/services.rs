@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::host::Unit;
 use crate::host::messages::service_request::Action;
 use crate::host::messages::{self, FactsReply, file};
 use crate::host::{File, HostError, Locked};
@@ -40,6 +41,15 @@ impl Running {
             is_current: noted.is_some_and(|it| *it.digest == digest),
             has_unit: seen.is_some_and(|it| it.load == "loaded"),
         }
+    }
+}
+
+/// What a unit is by the word of the service manager. Whether what runs serves is for itself to say.
+pub(super) fn state(unit: &messages::Unit) -> Unit {
+    match (unit.load.as_str(), unit.active.as_str()) {
+        (_, "active" | "activating" | "reloading") => Unit::Starting,
+        ("not-found" | "masked", _) => Unit::Absent,
+        _ => Unit::Stopped,
     }
 }
 

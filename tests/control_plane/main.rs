@@ -12,6 +12,8 @@
     reason = "a test drives processes, fails by panicking, and says what it leaves out"
 )]
 
+#[path = "../support/binaries.rs"]
+mod binaries;
 #[path = "../dns/bind.rs"]
 #[allow(dead_code, reason = "the tests of DNS records need more of it")]
 mod bind;

@@ -1,16 +1,15 @@
 //! A directory with a configuration, directories that stand for hosts, and the programs of etcd and Kubernetes.
 
-use std::env;
 use std::fs;
 use std::ops::Deref;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::binaries::binaries;
 use crate::engine::Engine;
 use crate::local_hosts::{LocalHosts, processes_of};
 use crate::processes::until_within;
@@ -34,7 +33,7 @@ pub(crate) struct Plane {
 impl Plane {
     /// None: there are no programs, and that is said.
     pub(crate) fn new(engine: Engine) -> Option<Self> {
-        let (etcd, kubernetes) = (programs("etcd", ETCD)?, programs("kubernetes", VERSION)?);
+        let (etcd, kubernetes) = (binaries("etcd", ETCD)?, binaries("kubernetes", VERSION)?);
         let at = Self { hosts: LocalHosts::new(engine, 192) };
         // One directory has it all, as a mirror without a network would.
         fs::create_dir(at.path("programs")).unwrap();
@@ -194,21 +193,4 @@ impl Deref for Plane {
     fn deref(&self) -> &LocalHosts {
         &self.hosts
     }
-}
-
-/// The directory with these programs. None: there are none, and that is said.
-fn programs(name: &str, version: &str) -> Option<PathBuf> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new(repository.join("scripts/lab-binaries"))
-        .args([name, version])
-        .current_dir(repository)
-        .output()
-        .expect("the script can be started");
-    if output.status.success() {
-        return Some(String::from_utf8(output.stdout).unwrap().trim().into());
-    }
-    let why = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(env::var_os("CI").is_none(), "no {name} {version}: {why}");
-    eprintln!("left out: no {name} {version}: {why}");
-    None
 }

@@ -1,6 +1,5 @@
 //! An object store of real versitygw over a directory, behind a way that can be cut.
 
-use std::env;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,6 +14,7 @@ use std::time::{Duration, Instant};
 use terraform_provider_ha::domain::backup::{Bucket, Keys};
 use terraform_provider_ha::proto::agent::ObjectStore;
 
+use crate::binaries::binaries;
 use crate::local::Local;
 
 const VERSION: &str = "1.8.0";
@@ -37,19 +37,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// None: there is no program, and that is said.
     pub(crate) fn new(on: &Local) -> Option<Self> {
-        let root = env!("CARGO_MANIFEST_DIR");
-        let output = Command::new(format!("{root}/scripts/lab-binaries"))
-            .args(["versitygw", VERSION])
-            .current_dir(root)
-            .output()
-            .expect("the script can be started");
-        if !output.status.success() {
-            let why = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(env::var_os("CI").is_none(), "no versitygw {VERSION}: {why}");
-            eprintln!("left out: no versitygw {VERSION}: {why}");
-            return None;
-        }
-        let home = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
+        let home = binaries("versitygw", VERSION)?;
         let (behind, front) = ((on.number(200), 7070).into(), (on.number(201), 7070).into());
         let front: SocketAddr = front;
         let made = rcgen::generate_simple_self_signed([front.ip().to_string()]).unwrap();

@@ -1,6 +1,5 @@
 //! A directory with a configuration, directories that stand for hosts, and the programs of etcd.
 
-use std::env;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -8,6 +7,7 @@ use std::process::{Command, Output};
 use rustix::process::Pid;
 use serde_json::Value;
 
+use crate::binaries::binaries;
 use crate::engine::Engine;
 use crate::local_hosts::{LocalHosts, processes_of};
 use crate::run::Run;
@@ -24,19 +24,7 @@ pub(crate) struct Local {
 impl Local {
     /// None: there are no programs, and that is said.
     pub(crate) fn new(engine: Engine) -> Option<Self> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lab-binaries");
-        let output = Command::new(script)
-            .args(["etcd", VERSION])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .expect("the script can be started");
-        if !output.status.success() {
-            let why = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(env::var_os("CI").is_none(), "no etcd {VERSION}: {why}");
-            eprintln!("left out: no etcd {VERSION}: {why}");
-            return None;
-        }
-        let programs = String::from_utf8(output.stdout).unwrap().trim().into();
+        let programs = binaries("etcd", VERSION)?;
         let at = Self { hosts: LocalHosts::new(engine, 64), programs };
         let block = format!(
             "terraform {{\n  required_providers {{\n    ha = {{ source = \"terraform-ha/ha\" }}\n  }}\n}}\n\

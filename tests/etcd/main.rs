@@ -14,6 +14,8 @@
 #[path = "../support/agent_client.rs"]
 #[allow(dead_code, reason = "shared with the tests of the agent")]
 mod agent_client;
+#[path = "../support/binaries.rs"]
+mod binaries;
 #[path = "../cli/directory.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod directory;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +33,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::agents_made_of;
+use crate::binaries::binaries;
 
 pub(crate) const VERSION: &str = "1.34.4";
 const ETCD: &str = "3.6.16";
@@ -52,22 +52,6 @@ pub(crate) struct Local {
     pub(crate) extra_sans: Vec<String>,
     prior: Vec<String>,
     is_known: bool,
-}
-
-pub(crate) fn binaries(name: &str, version: &str) -> Option<PathBuf> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lab-binaries");
-    let output = Command::new(script)
-        .args([name, version])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("the script can be started");
-    if output.status.success() {
-        return Some(String::from_utf8(output.stdout).unwrap().trim().into());
-    }
-    let why = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(env::var_os("CI").is_none(), "no {name} {version}: {why}");
-    eprintln!("left out: no {name} {version}: {why}");
-    None
 }
 
 impl Local {

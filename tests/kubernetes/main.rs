@@ -13,6 +13,8 @@
 
 #[path = "../support/agents.rs"]
 mod agents;
+#[path = "../support/binaries.rs"]
+mod binaries;
 mod load;
 mod local;
 

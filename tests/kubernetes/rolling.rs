@@ -10,8 +10,9 @@ use time::OffsetDateTime;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
+use crate::binaries::binaries;
 use crate::load::Load;
-use crate::local::{Local, binaries};
+use crate::local::Local;
 
 const NODES: [&str; 3] = ["a", "b", "c"];
 /// No address of any node.

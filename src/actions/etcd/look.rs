@@ -13,6 +13,7 @@ use super::notes::{Notes, Restoring};
 use super::setup::{PEER, SERVER, Setup};
 use super::site::{Initial, Site};
 use crate::actions::notes::Journal as _;
+use crate::actions::services::state;
 use crate::actions::signing::found_key;
 use crate::actions::{Marker, Owner as Recorded, record_name};
 use crate::domain::artifacts::Architecture;
@@ -249,15 +250,6 @@ pub(super) async fn look(host: &Host, site: &Site, setup: &Setup) -> Result<Look
         marks: [2, 3].map(|it| facts.files[it].digest.to_vec()),
         host_key: host.key().map(str::to_owned),
     })
-}
-
-/// Whether what runs has joined is for the member to say.
-fn state(unit: &messages::Unit) -> Unit {
-    match (unit.load.as_str(), unit.active.as_str()) {
-        (_, "active" | "activating" | "reloading") => Unit::Starting,
-        ("not-found" | "masked", _) => Unit::Absent,
-        _ => Unit::Stopped,
-    }
 }
 
 fn staged(projects: &[messages::Project]) -> BTreeSet<Version> {

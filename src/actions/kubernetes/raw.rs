@@ -9,13 +9,14 @@ use super::look::{LEAVES, now};
 use super::notes::{Notes, Started};
 use super::setup::Setup;
 use super::site::{Site, Wanted, stamp};
+use crate::actions::services::state;
 use crate::actions::signing::found_key;
 use crate::domain::host::{Certificates, Unit};
 use crate::domain::kubernetes::{
     Authority, Component, EncryptionKey, Part, Settings, Version, settings,
 };
 use crate::domain::pki::{self, Found, Pair, Reason, Seen};
-use crate::host::messages::{self, FactsReply, file};
+use crate::host::messages::{FactsReply, file};
 use crate::host::{File, HostError};
 
 /// What a host has answered.
@@ -165,14 +166,5 @@ fn worse(so_far: Certificates, reason: Option<&Reason>) -> Certificates {
             Certificates::OtherNames
         }
         (_, Some(_)) => Certificates::Invalid,
-    }
-}
-
-/// Whether what runs serves is for itself to say.
-fn state(unit: &messages::Unit) -> Unit {
-    match (unit.load.as_str(), unit.active.as_str()) {
-        (_, "active" | "activating" | "reloading") => Unit::Starting,
-        ("not-found" | "masked", _) => Unit::Absent,
-        _ => Unit::Stopped,
     }
 }

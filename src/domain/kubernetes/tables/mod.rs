@@ -18,6 +18,17 @@ fn text(next: &Next<Step, Refusal>) -> String {
     }
 }
 
+/// All steps until none follows, each as if it had done what it is for.
+fn steps(desired: &Desired, observed: &mut Observed) -> Vec<String> {
+    let mut texts = Vec::new();
+    for _ in 0..20 {
+        let Next::Act(step) = next(desired, observed) else { break };
+        believe(desired, observed, &step);
+        texts.push(step.to_string());
+    }
+    texts
+}
+
 fn check(desired: &Desired, nodes: &str, expected: &str) {
     check_with(desired, nodes, |_| (), expected);
 }
@@ -80,12 +91,7 @@ fn a_first_start_needs_every_host_and_nobodys_data() {
 fn a_first_start_goes_from_keys_to_the_record() {
     let ab = want("a b", "1.34");
     let mut observed = look("a: b:");
-    let mut texts = Vec::new();
-    for _ in 0..20 {
-        let Next::Act(step) = next(&ab, &observed) else { break };
-        believe(&ab, &mut observed, &step);
-        texts.push(step.to_string());
-    }
+    let texts = steps(&ab, &mut observed);
     let expected = [
         "claim a, b",
         "make or renew the keys and certificates of a, b",

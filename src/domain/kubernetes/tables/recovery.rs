@@ -108,12 +108,7 @@ fn a_recovery_goes_from_claims_to_the_bundle_and_the_record() {
     for name in ["a", "b"] {
         without_keys(&mut observed, name);
     }
-    let mut texts = Vec::new();
-    for _ in 0..20 {
-        let Next::Act(step) = next(&ab, &observed) else { break };
-        believe(&ab, &mut observed, &step);
-        texts.push(step.to_string());
-    }
+    let texts = steps(&ab, &mut observed);
     let expected = [
         "stop what is left of the control plane on a, b and move it aside",
         "claim a, b",
