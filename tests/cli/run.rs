@@ -17,7 +17,8 @@ impl Run {
     pub(crate) fn new(what: &str, output: &Output) -> Self {
         let [stdout, stderr] =
             [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
-        let text = format!("{what}\n{stdout}\n{stderr}");
+        // What went wrong comes first: reports of tests are cut.
+        let text = format!("{what}\n{stderr}\n{stdout}");
         let words = text.split_whitespace().filter(|it| !["│", "╷", "╵"].contains(it));
         let flat = words.collect::<Vec<_>>().join(" ");
         Self { code: output.status.code(), stdout: output.stdout.clone(), text, flat }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::convert::{data_in_message, in_message, observed, question, type_in_message};
-use crate::domain::dns::{Desired, Key, Observed, Refusal, Step, Type, next};
+use crate::domain::dns::{Desired, Key, Observed, Records, Refusal, Step, Type, next};
 use crate::remote::dns::{
     Change, Client, Failed, Looked, Prerequisite, RData, Server, Settings, Update, Updated,
 };
@@ -81,6 +81,25 @@ struct Sight {
     data: Vec<RData>,
 }
 
+impl Sight {
+    fn absent() -> Self {
+        Self { observed: Observed::Absent, data: Vec::new() }
+    }
+
+    /// A create and a removal begin without a look: their prerequisites look closer, for they see no wildcards. A
+    /// replacement does not: whether one is needed depends on the time to live, which no prerequisite asks for.
+    fn presumed(desired: &Desired) -> Option<Self> {
+        match (&desired.records, &desired.owned) {
+            (Some(_), None) => Some(Self::absent()),
+            (None, Some(owned)) => Some(Self {
+                observed: Observed::Present(Records { ttl: 0, data: owned.clone() }),
+                data: owned.iter().map(data_in_message).collect(),
+            }),
+            (Some(_), Some(_)) | (None, None) => None,
+        }
+    }
+}
+
 impl<'a> Course<'a> {
     /// Nothing is sent yet.
     pub fn new(settings: &'a Settings, key: &'a Key) -> Self {
@@ -115,9 +134,7 @@ impl<'a> Course<'a> {
     /// # Errors
     /// It is not as desired, for the reason told.
     pub async fn reach(&mut self, desired: &Desired, limits: &Limits) -> Result<Reached, Stopped> {
-        // A create begins without a look: its prerequisite looks closer, for it sees no wildcards.
-        let is_create = desired.owned.is_none() && desired.records.is_some();
-        let mut sight = is_create.then(|| Sight { observed: Observed::Absent, data: Vec::new() });
+        let mut sight = Sight::presumed(desired);
         let mut run = Run { limits, failures: 0, has_acted: false };
         let (mut taken, mut is_confirmed, mut unmet) = (None, false, 0);
         loop {
@@ -138,7 +155,7 @@ impl<'a> Course<'a> {
                         return Err(Stopped::Refused(refusal));
                     }
                     is_confirmed = true;
-                    sight = Some(Sight { observed: Observed::Absent, data: Vec::new() });
+                    sight = Some(Sight::absent());
                     continue;
                 }
                 (Ok(Some(step)), None) => step,
@@ -175,9 +192,7 @@ impl<'a> Course<'a> {
         run: &mut Run<'_>,
     ) -> Result<Option<Sight>, Stopped> {
         if step != Step::Create {
-            let is_absent = self.is_absent(run).await?;
-            let absent = Sight { observed: Observed::Absent, data: Vec::new() };
-            return Ok(is_absent.then_some(absent));
+            return Ok(self.is_absent(run).await?.then(Sight::absent));
         }
         let mut sight = self.see(run).await?;
         if of_name && sight.observed == Observed::Absent {
