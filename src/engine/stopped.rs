@@ -59,6 +59,16 @@ pub enum Stopped {
     },
 }
 
+impl Stopped {
+    /// Why the planner refuses to go on, if it does and its refusals are of this type.
+    pub fn refusal<R: Error + 'static>(&self) -> Option<&R> {
+        match self {
+            Self::Refused(refusal) => refusal.downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
 fn told(unfit: &[(String, Unfit)]) -> String {
     let told: Vec<_> = unfit.iter().map(|(key, it)| format!("{key} is not fit: {it}")).collect();
     told.join("; ")

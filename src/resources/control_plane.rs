@@ -16,20 +16,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{Ready, go, joined, reach, ready, remember};
-use self::model::{
-    ControlPlaneModel, complete, is_only_recorded, is_only_way, nodes, with_recorded,
-};
-use super::explain;
-use super::fleet::{as_one, fleet, record_only, recorded_only, unseen};
+use self::course::remember;
+use self::model::{ControlPlaneModel, complete, nodes};
+use super::fleet::{Ready, as_one, fleet, unseen};
+use super::hosted::{self, Hosted as _};
 use super::hosts::{self, Placed};
-use super::import::{HostedIdentity, Sought};
+use super::import::HostedIdentity;
 use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
-use crate::actions::kubernetes::{Access, KIND, ask_health, concerns, drift, look_at_all};
-use crate::actions::{is_former, random_id};
+use crate::actions::is_former;
+use crate::actions::kubernetes::{Access, ask_health, concerns, drift, look_at_all};
 use crate::domain::Kind;
-use crate::domain::kubernetes::{Observed, Refusal, Warning, warnings};
+use crate::domain::kubernetes::{Refusal, warnings};
 use crate::engine::Announced;
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
@@ -135,33 +133,13 @@ impl Resource for ControlPlane {
         wanted: Wanted<Self>,
         context: &Context,
     ) -> Created<Self> {
-        let summary = "The control plane was not created";
-        let id = match random_id() {
-            Ok(id) => id,
-            Err(reason) => return Created::Nothing(Diagnostic::error(summary, reason).into()),
-        };
-        let reached = match reach(client, None, &wanted, &id, context).await {
-            Ok(reached) => reached,
-            Err(diags) => return Created::Nothing(diags),
-        };
-        if let Some(stopped) = &reached.stopped {
-            let saved = "Nothing is in the state; what was done is noted on the hosts, and an apply goes on from there. To give it up instead, stop and remove the units `kube-apiserver-<name>`, `kube-controller-manager-<name>` and `kube-scheduler-<name>`, /etc/kubernetes-<name> and the records of the control plane in /var/lib/ha-agent/records on each host, and what lies below `etcd_prefix` in etcd.";
-            let way_out = imported::way_out(stopped, &wanted.planned);
-            let saved = way_out.as_deref().unwrap_or(saved);
-            return Created::Nothing(explain(summary, stopped, saved).into());
-        }
-        // A creation that was begun before goes on under its own id.
-        let id = Value::Known(reached.id.clone());
-        let mut state = ControlPlaneModel { id, ..wanted.planned };
-        reached.tell(&mut state);
-        let private = reached.kept(wanted.private, &[&state]);
-        Created::Made(Applied { state, private, diags: reached.warnings })
+        Box::pin(hosted::create(client, wanted, context)).await
     }
 
     async fn read(&self, client: &Client, object: Object<Self>, _: &Context) -> Read<Self> {
         let Object { mut state, mut private, .. } = object;
         let present = |state, private, diags| Read::Present(Applied { state, private, diags });
-        let ready = ready(client, &state, None, &private, state.id.or_default().as_str());
+        let ready = Self::ready(client, &state, None, &private, &state.id.or_default());
         let Ready { setup, sites, targets, places, .. } = match ready {
             Ok(ready) => ready,
             Err(Gap::Unknown(unknown)) => return present(state, private, unknown.warning().into()),
@@ -196,50 +174,7 @@ impl Resource for ControlPlane {
         wanted: Wanted<Self>,
         context: &Context,
     ) -> Applied<Self> {
-        let Object { state: before, private, .. } = prior;
-        let id = before.id.or_default();
-        if is_only_recorded(&wanted.planned, &before) {
-            let (state, private) = (wanted.planned, wanted.private);
-            if let Ok(ready) = ready(client, &state, None, &private, &id) {
-                record_only(client, ready.targets, &ready.setup.own).await;
-            }
-            return Applied { state, private, diags: Diagnostics::new() };
-        }
-        let reached = match reach(client, Some(&before), &wanted, &id, context).await {
-            Ok(reached) => reached,
-            Err(diags) => return Applied { state: before, private, diags },
-        };
-        let Some(stopped) = &reached.stopped else {
-            let mut state = wanted.planned.clone();
-            reached.tell(&mut state);
-            let private = reached.kept(wanted.private, &[&state]);
-            return Applied { state, private, diags: reached.warnings };
-        };
-        let saved = "What was reached is in the state.";
-        let is_recorded = is_only_way(&wanted.planned, &before) && reached.is_silence(&before);
-        let mut diags = reached.warnings.clone();
-        // Where something had to be mended as well, that was not done.
-        let is_well = is_recorded && before.drift.known().is_some_and(Vec::is_empty);
-        diags.push(if is_well {
-            recorded_only(stopped)
-        } else {
-            explain("The control plane is not as planned", stopped, saved)
-        });
-        if is_recorded {
-            let mut state = wanted.planned.clone();
-            reached.tell(&mut state);
-            let private = reached.kept(wanted.private, &[&state]);
-            if let Ok(ready) = ready(client, &state, None, &private, &id) {
-                record_only(client, ready.targets, &ready.setup.own).await;
-            }
-            return Applied { state, private, diags };
-        }
-        // Nothing has to be done for what is only recorded.
-        let mut state = with_recorded(&wanted.planned, before);
-        joined(&mut state, &wanted.planned, reached.observed.as_ref());
-        complete(&mut state);
-        let private = reached.kept(private, &[&state, &wanted.planned]);
-        Applied { state, private, diags }
+        Box::pin(hosted::update(client, prior, wanted, context)).await
     }
 
     async fn delete(
@@ -248,30 +183,7 @@ impl Resource for ControlPlane {
         object: Object<Self>,
         context: &Context,
     ) -> Deleted<Self> {
-        let Object { state, private, .. } = object;
-        let remains = |state, private, diags| Deleted::Remains(Applied { state, private, diags });
-        let id = state.id.or_default();
-        let ready = match ready(client, &state, None, &private, &id) {
-            Ok(ready) => ready,
-            Err(gap) => return remains(state, private, gap.into_error().into()),
-        };
-        let mut announced = Announced::default();
-        announced.add(Kind::MoveAside, nodes(&state).map(|(key, _)| key.as_str()));
-        let reached = go(client, ready, announced, &BTreeSet::new(), true, context).await;
-        if let Some(stopped) = &reached.stopped {
-            let saved = "The state keeps it; destroy again.";
-            let diag = explain("The control plane was not destroyed", stopped, saved);
-            return remains(state, private, diag.into());
-        }
-        let mut told = left_behind(reached.observed.as_ref());
-        if state.on_destroy.known().is_none_or(|it| it != "purge") {
-            let (name, prefix) = (state.name.or_default(), state.etcd_prefix.or_default());
-            let detail = format!(
-                "On each host they are beside /etc/kubernetes-{name}, with `.aside-{id}`. The objects are in etcd below {prefix}; without these keys Secrets among them cannot be read."
-            );
-            told.push(Diagnostic::warning("The keys of the control plane were kept", detail));
-        }
-        Deleted::Gone(told)
+        Box::pin(hosted::delete(client, object, context)).await
     }
 
     fn identify(
@@ -279,8 +191,7 @@ impl Resource for ControlPlane {
         state: &ControlPlaneModel,
         known: Option<&HostedIdentity>,
     ) -> Option<HostedIdentity> {
-        let hosts = nodes(state).filter_map(|(_, it)| it.host.known());
-        HostedIdentity::of(&state.name, hosts, known)
+        hosted::identify::<Self>(state, known)
     }
 
     async fn import(
@@ -289,12 +200,7 @@ impl Resource for ControlPlane {
         key: ImportKey<HostedIdentity>,
         _: &Context,
     ) -> Result<Imported<Self>, Diagnostics> {
-        let sought = Sought::new(Self::NAME, key)?;
-        let record = sought.record(KIND, client).await?;
-        let state = imported::restored(&record)?;
-        let (private, identity) = (Kept::default(), Some(sought.identity()));
-        let object = Object { state, private, identity };
-        Ok(Imported { object, diags: Diagnostics::new() })
+        hosted::import(client, key).await
     }
 }
 
@@ -308,17 +214,6 @@ fn other_authority(prior: &ControlPlaneModel, planned: &ControlPlaneModel) -> Op
     let detail = "Its authority is another one, and its `generation` is the same: this is another cluster, whose data is not that of this control plane.";
     let fault = Diagnostic::error("The control plane cannot move to another etcd", detail);
     Some(fault.at(Path::root("etcd")).hint("Set it back, or create a second control plane."))
-}
-
-/// What a destroy could not clean, since its host is lost.
-fn left_behind(observed: Option<&Observed>) -> Diagnostics {
-    let silent = observed.into_iter().flat_map(|it| &it.nodes).filter(|it| it.1.seen().is_none());
-    let left = silent.map(|(name, _)| {
-        let detail = format!("{}.", Warning::LeftBehind(name.clone()));
-        Diagnostic::warning("A lost host of the control plane was not cleaned", detail)
-            .hint("Should that machine ever come back, wipe it before it is used again.")
-    });
-    left.collect()
 }
 
 /// While the map is not known, any node may have to go.

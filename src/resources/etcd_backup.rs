@@ -10,23 +10,20 @@ mod model;
 mod tests;
 mod wish;
 
-use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{Ready, go, ready, remember};
-use self::model::{EtcdBackupModel, hosts, is_only_recorded};
+use self::course::remember;
+use self::model::{EtcdBackupModel, hosts};
 use super::etcd_snapshots::dark;
-use super::explain;
-use super::fleet::{fleet, newcomers, record_only, unseen};
+use super::fleet::{Ready, fleet, unseen};
+use super::hosted::{self, Hosted as _, all_may_go};
 use super::hosts::{self as places, Placed};
-use super::import::{HostedIdentity, Sought};
+use super::import::HostedIdentity;
 use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
-use crate::actions::backup::{KIND, Setup, Stored, Where, look_at_all, stored, stored_in};
-use crate::actions::random_id;
-use crate::domain::Kind;
+use crate::actions::backup::{Setup, Stored, Where, look_at_all, stored, stored_in};
 use crate::engine::{Announced, Fleet};
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
@@ -79,7 +76,7 @@ impl Resource for EtcdBackup {
             || planned.cluster.known().is_none_or(|it| it.hosts.is_unknown())
             || hosts(planned).any(|(_, it)| it.host.is_unknown());
         if is_open {
-            change.private.announced = all_may_go(prior);
+            change.private.announced = all_may_go::<Self>(prior);
             return found;
         }
         let forecast = forecast::forecast(prior, planned);
@@ -95,37 +92,14 @@ impl Resource for EtcdBackup {
         wanted: Wanted<Self>,
         context: &Context,
     ) -> Created<Self> {
-        let summary = "The backup was not created";
-        let id = match random_id() {
-            Ok(id) => id,
-            Err(reason) => return Created::Nothing(Diagnostic::error(summary, reason).into()),
-        };
-        let ready = match ready(client, &wanted.planned, None, &wanted.private, &id) {
-            Ok(ready) => ready,
-            Err(gap) => return Created::Nothing(gap.into_error().into()),
-        };
-        let patient = hosts(&wanted.planned).map(|(key, _)| key.clone()).collect();
-        let announced = wanted.private.announced.clone();
-        let reached = go(client, ready, announced, &patient, None, context).await;
-        if let Some(stopped) = &reached.stopped {
-            let saved = "Nothing is in the state; what was done is noted on the hosts, and an apply goes on from there. To give it up instead, stop and remove the unit `etcd-backup-<cluster>_<name>`, its file in /etc/etcd-backup and the record of the backup in /var/lib/ha-agent/records on each host.";
-            let way_out = imported::way_out(stopped, &wanted.planned);
-            let saved = way_out.as_deref().unwrap_or(saved);
-            return Created::Nothing(explain(summary, stopped, saved).into());
-        }
-        // A creation that was begun before goes on under its own id.
-        let id = Value::Known(reached.id.clone());
-        let state = EtcdBackupModel { id, ..wanted.planned };
-        let private = reached.kept(wanted.private, &[&state]);
-        Created::Made(Applied { state, private, diags: reached.warnings })
+        Box::pin(hosted::create(client, wanted, context)).await
     }
 
     async fn read(&self, client: &Client, object: Object<Self>, _: &Context) -> Read<Self> {
         let Object { mut state, mut private, .. } = object;
         let present = |state, private, diags| Read::Present(Applied { state, private, diags });
-        // What it was before is what it is to be.
-        let ready = ready(client, &state, Some(&state), &private, &state.id.or_default());
-        let Ready { setup, sites, targets, places } = match ready {
+        let ready = Self::ready(client, &state, None, &private, &state.id.or_default());
+        let Ready { setup, sites, targets, places, .. } = match ready {
             Ok(ready) => ready,
             Err(Gap::Unknown(unknown)) => return present(state, private, unknown.warning().into()),
             Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
@@ -152,35 +126,7 @@ impl Resource for EtcdBackup {
         wanted: Wanted<Self>,
         context: &Context,
     ) -> Applied<Self> {
-        let Object { state: before, private, .. } = prior;
-        let id = before.id.or_default();
-        if is_only_recorded(&wanted.planned, &before) {
-            let (state, private) = (wanted.planned, wanted.private);
-            if let Ok(ready) = ready(client, &state, Some(&state), &private, &id) {
-                record_only(client, ready.targets, &ready.setup.own).await;
-            }
-            return Applied { state, private, diags: Diagnostics::new() };
-        }
-        if let Some(fault) = other_cluster(Some(&before), &wanted.planned) {
-            return Applied { state: before, private, diags: fault.into() };
-        }
-        let ready = match ready(client, &wanted.planned, Some(&before), &wanted.private, &id) {
-            Ok(ready) => ready,
-            Err(gap) => return Applied { state: before, private, diags: gap.into_error().into() },
-        };
-        let keys = |it| hosts(it).map(|(key, _)| key);
-        let new = newcomers(keys(&before), keys(&wanted.planned));
-        let announced = wanted.private.announced.clone();
-        let reached = go(client, ready, announced, &new, None, context).await;
-        let Some(stopped) = &reached.stopped else {
-            let private = reached.kept(wanted.private, &[&wanted.planned]);
-            return Applied { state: wanted.planned, private, diags: reached.warnings };
-        };
-        let mut diags = reached.warnings.clone();
-        let saved = "The state is as it was; an apply goes on from what was reached.";
-        diags.push(explain("The backup is not as planned", stopped, saved));
-        let private = reached.kept(private, &[&before, &wanted.planned]);
-        Applied { state: before, private, diags }
+        Box::pin(hosted::update(client, prior, wanted, context)).await
     }
 
     async fn delete(
@@ -189,18 +135,7 @@ impl Resource for EtcdBackup {
         object: Object<Self>,
         context: &Context,
     ) -> Deleted<Self> {
-        let Object { state, private, .. } = object;
-        let remains = |state, private, diags| Deleted::Remains(Applied { state, private, diags });
-        let id = state.id.or_default();
-        let ready = match ready(client, &state, Some(&state), &private, &id) {
-            Ok(ready) => ready,
-            Err(gap) => return remains(state, private, gap.into_error().into()),
-        };
-        let (announced, leave) = (all_may_go(Some(&state)), wish::leave(&state));
-        let reached = go(client, ready, announced, &BTreeSet::new(), Some(leave), context).await;
-        let Some(stopped) = &reached.stopped else { return Deleted::Gone(Diagnostics::new()) };
-        let saved = "The state keeps it; destroy again.";
-        remains(state, private, explain("The backup was not destroyed", stopped, saved).into())
+        Box::pin(hosted::delete(client, object, context)).await
     }
 
     fn identify(
@@ -208,8 +143,7 @@ impl Resource for EtcdBackup {
         state: &EtcdBackupModel,
         known: Option<&HostedIdentity>,
     ) -> Option<HostedIdentity> {
-        let all = hosts(state).filter_map(|(_, it)| it.host.known());
-        HostedIdentity::of(&imported::called(state).into(), all, known)
+        hosted::identify::<Self>(state, known)
     }
 
     async fn import(
@@ -218,13 +152,7 @@ impl Resource for EtcdBackup {
         key: ImportKey<HostedIdentity>,
         _: &Context,
     ) -> Result<Imported<Self>, Diagnostics> {
-        let sought = Sought::within(Self::NAME, key)?;
-        let title = Setup::called(sought.cluster(), sought.name());
-        let record = sought.record_called(KIND, &title, client).await?;
-        let state = imported::restored(&record, sought.name())?;
-        let (private, identity) = (Kept::default(), Some(sought.identity()));
-        let object = Object { state, private, identity };
-        Ok(Imported { object, diags: Diagnostics::new() })
+        hosted::import(client, key).await
     }
 }
 
@@ -245,12 +173,6 @@ async fn there_is(fleet: &Fleet, setup: &Setup) -> Stored {
 /// Seconds since 1970.
 fn now() -> i64 {
     time::OffsetDateTime::from(SystemTime::now()).unix_timestamp()
-}
-
-/// While the hosts are not known, or when all is to go, any of them may have to.
-fn all_may_go(prior: Option<&EtcdBackupModel>) -> Announced {
-    let all = prior.into_iter().flat_map(hosts);
-    Announced::each(&[Kind::Remove], all.map(|(key, _)| key.as_str()))
 }
 
 fn placed(model: &EtcdBackupModel) -> Vec<Placed<'_>> {

@@ -14,24 +14,21 @@ mod sweep;
 mod tests;
 mod wish;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{Ready, go, joined, reach, ready, remember};
-use self::model::{
-    EtcdClusterModel, complete, is_only_recorded, is_only_way, members, with_recorded,
-};
-use super::explain;
-use super::fleet::{as_one, fleet, record_only, recorded_only, unseen};
+use self::course::remember;
+use self::model::{EtcdClusterModel, complete, members};
+use super::fleet::{Ready, as_one, fleet, unseen};
+use super::hosted::{self, Hosted as _};
 use super::hosts::{self, Placed};
-use super::import::{HostedIdentity, Sought};
+use super::import::HostedIdentity;
 use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
-use crate::actions::etcd::{KIND, Look, ask_corrupt, ask_health, concerns, drift, look_at_all};
-use crate::actions::random_id;
+use crate::actions::etcd::{Look, ask_corrupt, ask_health, concerns, drift, look_at_all};
 use crate::domain::Kind;
-use crate::domain::etcd::{Concern, Observed, Warning, warnings};
+use crate::domain::etcd::{Concern, warnings};
 use crate::engine::Announced;
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
@@ -150,38 +147,14 @@ impl Resource for EtcdCluster {
         wanted: Wanted<Self>,
         context: &Context,
     ) -> Created<Self> {
-        let id = match random_id() {
-            Ok(id) => id,
-            Err(reason) => {
-                let diag = Diagnostic::error("The etcd cluster was not created", reason);
-                return Created::Nothing(diag.into());
-            }
-        };
-        let reached = match reach(client, None, &wanted, &id, context).await {
-            Ok(reached) => reached,
-            Err(diags) => return Created::Nothing(diags),
-        };
-        if let Some(stopped) = &reached.stopped {
-            let saved = "Nothing is in the state; what was done is noted on the hosts, and an apply goes on from there. To give it up instead, stop and remove the unit `etcd-<name>`, /etc/etcd-<name>, the data directory and the records of the cluster in /var/lib/ha-agent/records on each host.";
-            let way_out = imported::way_out(stopped, &wanted.planned);
-            let saved = way_out.as_deref().unwrap_or(saved);
-            return Created::Nothing(
-                explain("The etcd cluster was not created", stopped, saved).into(),
-            );
-        }
-        // A creation that was begun before goes on under its own id.
-        let id = Value::Known(reached.id.clone());
-        let mut state = EtcdClusterModel { id, ..wanted.planned };
-        reached.tell(&mut state);
-        let private = reached.kept(wanted.private, &[&state]);
-        Created::Made(Applied { state, private, diags: reached.warnings })
+        Box::pin(hosted::create(client, wanted, context)).await
     }
 
     async fn read(&self, client: &Client, object: Object<Self>, _: &Context) -> Read<Self> {
         let Object { mut state, mut private, .. } = object;
         let present = |state, private, diags| Read::Present(Applied { state, private, diags });
-        let ready = ready(client, &state, None, &private, state.id.or_default().as_str());
-        let Ready { setup, sites, targets, places } = match ready {
+        let ready = Self::ready(client, &state, None, &private, &state.id.or_default());
+        let Ready { setup, sites, targets, places, .. } = match ready {
             Ok(ready) => ready,
             Err(Gap::Unknown(unknown)) => return present(state, private, unknown.warning().into()),
             Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
@@ -213,50 +186,7 @@ impl Resource for EtcdCluster {
         wanted: Wanted<Self>,
         context: &Context,
     ) -> Applied<Self> {
-        let Object { state: before, private, .. } = prior;
-        let id = before.id.or_default();
-        if is_only_recorded(&wanted.planned, &before) {
-            let (state, private) = (wanted.planned, wanted.private);
-            if let Ok(ready) = ready(client, &state, None, &private, &id) {
-                record_only(client, ready.targets, &ready.setup.own).await;
-            }
-            return Applied { state, private, diags: Diagnostics::new() };
-        }
-        let reached = match reach(client, Some(&before), &wanted, &id, context).await {
-            Ok(reached) => reached,
-            Err(diags) => return Applied { state: before, private, diags },
-        };
-        let Some(stopped) = &reached.stopped else {
-            let mut state = wanted.planned.clone();
-            reached.tell(&mut state);
-            let private = reached.kept(wanted.private, &[&state]);
-            return Applied { state, private, diags: reached.warnings };
-        };
-        let saved = "What was reached is in the state.";
-        let is_recorded = is_only_way(&wanted.planned, &before) && reached.is_silence(&before);
-        let mut diags = reached.warnings.clone();
-        // Where something had to be mended as well, that was not done.
-        let is_well = is_recorded && before.drift.known().is_some_and(Vec::is_empty);
-        diags.push(if is_well {
-            recorded_only(stopped)
-        } else {
-            explain("The etcd cluster is not as planned", stopped, saved)
-        });
-        if is_recorded {
-            let mut state = wanted.planned.clone();
-            reached.tell(&mut state);
-            let private = reached.kept(wanted.private, &[&state]);
-            if let Ok(ready) = ready(client, &state, None, &private, &id) {
-                record_only(client, ready.targets, &ready.setup.own).await;
-            }
-            return Applied { state, private, diags };
-        }
-        // Nothing has to be done for what is only recorded.
-        let mut state = with_recorded(&wanted.planned, before);
-        joined(&mut state, &wanted.planned, reached.observed.as_ref());
-        complete(&mut state);
-        let private = reached.kept(private, &[&state, &wanted.planned]);
-        Applied { state, private, diags }
+        Box::pin(hosted::update(client, prior, wanted, context)).await
     }
 
     async fn delete(
@@ -265,30 +195,7 @@ impl Resource for EtcdCluster {
         object: Object<Self>,
         context: &Context,
     ) -> Deleted<Self> {
-        let Object { state, private, .. } = object;
-        let remains = |state, private, diags| Deleted::Remains(Applied { state, private, diags });
-        let id = state.id.or_default();
-        let ready = match ready(client, &state, None, &private, &id) {
-            Ok(ready) => ready,
-            Err(gap) => return remains(state, private, gap.into_error().into()),
-        };
-        let mut announced = Announced::default();
-        announced.add(Kind::MoveAside, members(&state).map(|(key, _)| key.as_str()));
-        let data_dir = ready.setup.desired.data_dir.to_string();
-        let reached = go(client, ready, (announced, None), &BTreeSet::new(), true, context).await;
-        if let Some(stopped) = &reached.stopped {
-            let saved = "The state keeps it; destroy again.";
-            let diag = explain("The etcd cluster was not destroyed", stopped, saved);
-            return remains(state, private, diag.into());
-        }
-        let mut told = left_behind(reached.observed.as_ref());
-        if state.on_destroy.known().is_none_or(|it| it != "purge") {
-            let detail = format!(
-                "On each host it is beside {data_dir}, with `.aside-` and the id of its member."
-            );
-            told.push(Diagnostic::warning("The data of the etcd cluster was kept", detail));
-        }
-        Deleted::Gone(told)
+        Box::pin(hosted::delete(client, object, context)).await
     }
 
     fn identify(
@@ -296,8 +203,7 @@ impl Resource for EtcdCluster {
         state: &EtcdClusterModel,
         known: Option<&HostedIdentity>,
     ) -> Option<HostedIdentity> {
-        let hosts = members(state).filter_map(|(_, it)| it.host.known());
-        HostedIdentity::of(&state.name, hosts, known)
+        hosted::identify::<Self>(state, known)
     }
 
     async fn import(
@@ -306,24 +212,8 @@ impl Resource for EtcdCluster {
         key: ImportKey<HostedIdentity>,
         _: &Context,
     ) -> Result<Imported<Self>, Diagnostics> {
-        let sought = Sought::new(Self::NAME, key)?;
-        let record = sought.record(KIND, client).await?;
-        let state = imported::restored(&record)?;
-        let (private, identity) = (Kept::default(), Some(sought.identity()));
-        let object = Object { state, private, identity };
-        Ok(Imported { object, diags: Diagnostics::new() })
+        hosted::import(client, key).await
     }
-}
-
-/// What a destroy could not clean, since its host is lost.
-fn left_behind(observed: Option<&Observed>) -> Diagnostics {
-    let silent = observed.into_iter().flat_map(|it| &it.hosts).filter(|it| it.1.seen().is_none());
-    let left = silent.map(|(name, _)| {
-        let detail = format!("{}.", Warning::LeftBehind(name.clone()));
-        Diagnostic::warning("A lost host of the etcd cluster was not cleaned", detail)
-            .hint("Should that machine ever come back, wipe it before it is used again.")
-    });
-    left.collect()
 }
 
 /// While the map is not known, any member may have to go.

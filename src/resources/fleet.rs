@@ -8,22 +8,87 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::pins::Places;
-use super::provider::Client;
-use crate::actions::{Own, record_name};
+use super::host::{HostModel, target};
+use super::pins::{Pins, Places, place_of};
+use super::provider::{Client, Gap};
+use crate::actions::{Own, former_key, record_name};
+use crate::domain::name::{Name, TextFault};
 use crate::engine::{Fleet, Run, Stopped};
 use crate::host::Target;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::path::Path;
+use crate::tfplugin::value::Value;
 
 /// For a record that nothing waits for.
 const RECORD_LIMIT: Duration = Duration::from_secs(5);
 
 /// Everything that a run needs.
-pub(super) struct Ready<Setup, Site> {
+pub(super) struct Ready<Setup, Site, More = ()> {
     pub(super) setup: Setup,
     pub(super) sites: BTreeMap<String, Site>,
     pub(super) targets: BTreeMap<String, Target>,
     pub(super) places: Places,
+    pub(super) more: More,
+}
+
+/// The hosts of an object, by the keys that a run has for them.
+pub(super) struct Laid<Site> {
+    pub(super) sites: BTreeMap<String, Site>,
+    pub(super) targets: BTreeMap<String, Target>,
+    pub(super) places: Places,
+}
+
+impl<Site> Laid<Site> {
+    /// From the `parts` that are wanted and, after them, those that were; `map` is where they are written. A host that is to be
+    /// left has a key of its own.
+    ///
+    /// # Errors
+    /// A way to a host or its site cannot be told.
+    pub(super) fn out<'a, Part>(
+        client: &Client,
+        pins: &Pins,
+        map: &Path,
+        parts: impl Iterator<Item = (&'a String, &'a Value<HostModel>, Part)>,
+        is_wanted: impl Fn(&Name) -> bool,
+        site: impl Fn(&Seat<'_>, Part) -> Result<Site, Gap>,
+    ) -> Result<Self, Gap> {
+        let (sites, targets, places) = (BTreeMap::new(), BTreeMap::new(), Places::new());
+        let mut laid = Self { sites, targets, places };
+        for (key, host, part) in parts {
+            let (Some(host), Ok(name)) = (host.known(), key.parse::<Name>()) else { continue };
+            let at = map.key(key);
+            let way = target(host, key, &at.attribute("host"), client, pins.of(host))?;
+            // What leads to a host that is wanted needs no second way.
+            if laid.targets.values().any(|it| it.is_same_place(&way)) {
+                continue;
+            }
+            let is_former = laid.targets.contains_key(key) || !is_wanted(&name);
+            let fleet_key = if is_former { former_key(&name) } else { key.clone() };
+            let site = site(&Seat { key, name, host, at, way: &way }, part)?;
+            laid.places.insert(fleet_key.clone(), place_of(host));
+            laid.sites.insert(fleet_key.clone(), site);
+            laid.targets.insert(fleet_key, way);
+        }
+        Ok(laid)
+    }
+}
+
+/// A host that is to have a site.
+pub(super) struct Seat<'a> {
+    pub(super) key: &'a str,
+    pub(super) name: Name,
+    pub(super) host: &'a HostModel,
+    /// Where it is written.
+    pub(super) at: Path,
+    pub(super) way: &'a Target,
+}
+
+impl Seat<'_> {
+    /// Nothing can be put below its root.
+    pub(super) fn unfit(&self, err: TextFault) -> Gap {
+        let fault = Diagnostic::error("The root of a host cannot be used", &err);
+        Gap::Fault(fault.at(self.at.attribute("host").attribute("root")))
+    }
 }
 
 /// The end of a run.

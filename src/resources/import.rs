@@ -152,19 +152,11 @@ impl Sought {
         HostedIdentity::at(&name.into(), &self.host)
     }
 
-    /// What the host remembers of the object, which is called `kind` in records.
+    /// What the host remembers of the object that records call `name`, and its type `kind`.
     ///
     /// # Errors
     /// It cannot be reached, or has no record of a whole object that this provider can read.
-    pub async fn record(&self, kind: &str, client: &Client) -> Result<Record, Diagnostic> {
-        self.record_called(kind, &self.name, client).await
-    }
-
-    /// The same of an object that is called otherwise in records.
-    ///
-    /// # Errors
-    /// As [`Sought::record`].
-    pub async fn record_called(
+    pub async fn record(
         &self,
         kind: &str,
         name: &str,

@@ -11,28 +11,26 @@ mod sweep;
 mod tests;
 mod wish;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use self::course::{Ready, go, joined, ready, remember, shared};
+use self::course::{remember, shared};
 pub(super) use self::model::BalancerAccessModel;
-use self::model::{LoadBalancerModel, complete, is_only_recorded, nodes};
-use super::explain;
-use super::fleet::{fleet, newcomers, record_only, unseen};
+use self::model::{LoadBalancerModel, complete, nodes};
+use super::fleet::{Ready, fleet, unseen};
+use super::hosted::{self, Hosted as _, all_may_go};
 use super::hosts::{self, Placed};
-use super::import::{HostedIdentity, Sought};
+use super::import::HostedIdentity;
 use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
-use crate::actions::balancer::{KIND, look_at_all};
-use crate::actions::random_id;
-use crate::domain::Kind;
+use crate::actions::balancer::look_at_all;
 use crate::engine::Announced;
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
     Wanted,
 };
-use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
+use crate::tfplugin::diagnostics::Diagnostics;
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
@@ -71,7 +69,7 @@ impl Resource for LoadBalancer {
         let prior = change.prior.as_ref().map(|it| &it.state);
         let desired = match wish::desired(planned) {
             None => {
-                change.private.announced = all_may_go(prior);
+                change.private.announced = all_may_go::<Self>(prior);
                 return found;
             }
             Some(Err(faults)) => {
@@ -93,37 +91,14 @@ impl Resource for LoadBalancer {
         wanted: Wanted<Self>,
         context: &Context,
     ) -> Created<Self> {
-        let summary = "The balancer was not created";
-        let id = match random_id() {
-            Ok(id) => id,
-            Err(reason) => return Created::Nothing(Diagnostic::error(summary, reason).into()),
-        };
-        let ready = match ready(client, &wanted.planned, None, &wanted.private, &id) {
-            Ok(ready) => ready,
-            Err(gap) => return Created::Nothing(gap.into_error().into()),
-        };
-        let patient = nodes(&wanted.planned).map(|(key, _)| key.clone()).collect();
-        let announced = wanted.private.announced.clone();
-        let reached = go(client, ready, announced, &patient, false, context).await;
-        if let Some(stopped) = &reached.stopped {
-            let saved = "Nothing is in the state; what was done is noted on the hosts, and an apply goes on from there. To give it up instead, stop and remove the units `haproxy-<name>` and `keepalived-<name>`, /etc/balancer-<name> and the record of the balancer in /var/lib/ha-agent/records on each host.";
-            let way_out = imported::way_out(stopped, &wanted.planned);
-            let saved = way_out.as_deref().unwrap_or(saved);
-            return Created::Nothing(explain(summary, stopped, saved).into());
-        }
-        // A creation that was begun before goes on under its own id.
-        let id = Value::Known(reached.id.clone());
-        let mut state = LoadBalancerModel { id, ..wanted.planned };
-        complete(&mut state);
-        let private = reached.kept(wanted.private, &[&state]);
-        Created::Made(Applied { state, private, diags: reached.warnings })
+        Box::pin(hosted::create(client, wanted, context)).await
     }
 
     async fn read(&self, client: &Client, object: Object<Self>, _: &Context) -> Read<Self> {
         let Object { mut state, mut private, .. } = object;
         let present = |state, private, diags| Read::Present(Applied { state, private, diags });
-        let ready = ready(client, &state, None, &private, state.id.or_default().as_str());
-        let Ready { setup, sites, targets, places } = match ready {
+        let ready = Self::ready(client, &state, None, &private, &state.id.or_default());
+        let Ready { setup, sites, targets, places, .. } = match ready {
             Ok(ready) => ready,
             Err(Gap::Unknown(unknown)) => return present(state, private, unknown.warning().into()),
             Err(Gap::Fault(fault)) => return Read::Failed(fault.into()),
@@ -143,36 +118,7 @@ impl Resource for LoadBalancer {
         wanted: Wanted<Self>,
         context: &Context,
     ) -> Applied<Self> {
-        let Object { state: before, private, .. } = prior;
-        let id = before.id.or_default();
-        if is_only_recorded(&wanted.planned, &before) {
-            let (state, private) = (wanted.planned, wanted.private);
-            if let Ok(ready) = ready(client, &state, None, &private, &id) {
-                record_only(client, ready.targets, &ready.setup.own).await;
-            }
-            return Applied { state, private, diags: Diagnostics::new() };
-        }
-        let ready = match ready(client, &wanted.planned, Some(&before), &wanted.private, &id) {
-            Ok(ready) => ready,
-            Err(gap) => return Applied { state: before, private, diags: gap.into_error().into() },
-        };
-        let keys = |it| nodes(it).map(|(key, _)| key);
-        let new = newcomers(keys(&before), keys(&wanted.planned));
-        let announced = wanted.private.announced.clone();
-        let reached = go(client, ready, announced, &new, false, context).await;
-        let Some(stopped) = &reached.stopped else {
-            let mut state = wanted.planned;
-            complete(&mut state);
-            let private = reached.kept(wanted.private, &[&state]);
-            return Applied { state, private, diags: reached.warnings };
-        };
-        let mut diags = reached.warnings.clone();
-        let saved = "What was reached is in the state.";
-        diags.push(explain("The balancer is not as planned", stopped, saved));
-        let mut state = before;
-        joined(&mut state, &wanted.planned, reached.observed.as_ref());
-        let private = reached.kept(private, &[&state, &wanted.planned]);
-        Applied { state, private, diags }
+        Box::pin(hosted::update(client, prior, wanted, context)).await
     }
 
     async fn delete(
@@ -181,18 +127,7 @@ impl Resource for LoadBalancer {
         object: Object<Self>,
         context: &Context,
     ) -> Deleted<Self> {
-        let Object { state, private, .. } = object;
-        let remains = |state, private, diags| Deleted::Remains(Applied { state, private, diags });
-        let id = state.id.or_default();
-        let ready = match ready(client, &state, None, &private, &id) {
-            Ok(ready) => ready,
-            Err(gap) => return remains(state, private, gap.into_error().into()),
-        };
-        let announced = all_may_go(Some(&state));
-        let reached = go(client, ready, announced, &BTreeSet::new(), true, context).await;
-        let Some(stopped) = &reached.stopped else { return Deleted::Gone(Diagnostics::new()) };
-        let saved = "The state keeps it; destroy again.";
-        remains(state, private, explain("The balancer was not destroyed", stopped, saved).into())
+        Box::pin(hosted::delete(client, object, context)).await
     }
 
     fn identify(
@@ -200,8 +135,7 @@ impl Resource for LoadBalancer {
         state: &LoadBalancerModel,
         known: Option<&HostedIdentity>,
     ) -> Option<HostedIdentity> {
-        let hosts = nodes(state).filter_map(|(_, it)| it.host.known());
-        HostedIdentity::of(&state.name, hosts, known)
+        hosted::identify::<Self>(state, known)
     }
 
     async fn import(
@@ -210,19 +144,8 @@ impl Resource for LoadBalancer {
         key: ImportKey<HostedIdentity>,
         _: &Context,
     ) -> Result<Imported<Self>, Diagnostics> {
-        let sought = Sought::new(Self::NAME, key)?;
-        let record = sought.record(KIND, client).await?;
-        let state = imported::restored(&record)?;
-        let (private, identity) = (Kept::default(), Some(sought.identity()));
-        let object = Object { state, private, identity };
-        Ok(Imported { object, diags: Diagnostics::new() })
+        hosted::import(client, key).await
     }
-}
-
-/// While the map is not known, or when all is to go, any node may have to.
-fn all_may_go(prior: Option<&LoadBalancerModel>) -> Announced {
-    let all = prior.into_iter().flat_map(nodes);
-    Announced::each(&[Kind::Remove], all.map(|(key, _)| key.as_str()))
 }
 
 fn placed(model: &LoadBalancerModel) -> Vec<Placed<'_>> {

@@ -19,6 +19,7 @@ mod explain;
 mod filled;
 mod fleet;
 pub mod host;
+mod hosted;
 pub mod hosts;
 pub mod import;
 mod kubeconfig;

@@ -1,16 +1,11 @@
-//! A control plane whose state was lost: what its hosts remember, and how a user learns that they do.
+//! A control plane whose state was lost: what its hosts remember.
 
 use std::collections::BTreeMap;
 
-use super::ControlPlane;
 use super::model::{ControlPlaneModel, complete, nodes};
 use crate::actions::kubernetes::Look;
-use crate::domain::kubernetes::Refusal;
-use crate::engine::Stopped;
 use crate::engine::record::Record;
-use crate::resources::import::way_in;
 use crate::resources::recorded;
-use crate::tfplugin::api::Resource;
 use crate::tfplugin::diagnostics::Diagnostics;
 use crate::tfplugin::value::Value;
 
@@ -34,15 +29,6 @@ pub(super) fn learn(state: &mut ControlPlaneModel, looks: &BTreeMap<String, Look
     complete(state);
 }
 
-/// The way out when a create finds the control plane complete on its hosts.
-pub(super) fn way_out(stopped: &Stopped, planned: &ControlPlaneModel) -> Option<String> {
-    let Stopped::Refused(refusal) = stopped else { return None };
-    let Refusal::Foreign { name, .. } = refusal.downcast_ref()? else { return None };
-    let host = planned.nodes.known()?.get(name.as_str())?.host.known()?;
-    let way = way_in(ControlPlane::NAME, planned.name.known()?, host);
-    Some(format!("If it is this control plane and the state has lost it, bring it back by {way}."))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -50,7 +36,11 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::domain::kubernetes::Refusal;
+    use crate::engine::Stopped;
+    use crate::resources::control_plane::ControlPlane;
     use crate::resources::control_plane::wish;
+    use crate::resources::hosted::way_out;
 
     const PEM: &str = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n";
 
@@ -137,10 +127,10 @@ mod tests {
         let planned = restored(&record(json!({"nodes": {"a": node}}))).unwrap();
         let name = || "a".parse().unwrap();
         let foreign = Refusal::Foreign { name: name(), owner: "it".to_owned() };
-        let way = way_out(&Stopped::Refused(Box::new(foreign)), &planned).unwrap();
+        let way = way_out::<ControlPlane>(&Stopped::Refused(Box::new(foreign)), &planned).unwrap();
         let command = "`terraform import ha_control_plane.NAME prod@192.0.2.1:22`";
         assert!(way.contains(command), "{way}");
         let other = Refusal::KeysLost;
-        assert_eq!(way_out(&Stopped::Refused(Box::new(other)), &planned), None);
+        assert_eq!(way_out::<ControlPlane>(&Stopped::Refused(Box::new(other)), &planned), None);
     }
 }

@@ -3,119 +3,188 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use super::model::{EtcdBackupModel, hosts, needs_snapshot};
-use super::{Kept, wish};
-use crate::actions::backup::{Backups, Look, Setup, Site};
-use crate::actions::former_key;
-use crate::domain::backup::hosts::{Leave, Observed};
-use crate::domain::name::Name;
-use crate::engine::{Announced, converge};
-use crate::host::Target;
-use crate::resources::fleet::{self, locked};
-use crate::resources::host::target;
+use super::model::{EtcdBackupModel, hosts, needs_snapshot, with_recorded};
+use super::{EtcdBackup, Kept, imported, other_cluster, wish};
+use crate::actions::Own;
+use crate::actions::backup::{Backups, KIND, Look, Setup, Site};
+use crate::domain::backup::hosts::{Observed, Refusal};
+use crate::engine::record::Record;
+use crate::engine::{Announced, Stopped, converge};
+use crate::resources::fleet::{Laid, Ready, locked};
+use crate::resources::host::HostModel;
+use crate::resources::hosted::{Aim, End, Errand, Hosted};
 use crate::resources::hosts::cluster_address;
-use crate::resources::pins::{Places, place_of};
+use crate::resources::import::{HostedIdentity, Sought};
+use crate::resources::pins::Places;
 use crate::resources::provider::{Client, Gap};
 use crate::resources::{etcd_access, run};
-use crate::tfplugin::api::Context;
+use crate::tfplugin::api::{Context, ImportKey, Resource as _};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
-
-/// Everything that a run needs.
-pub(super) type Ready = fleet::Ready<Setup, Site>;
+use crate::tfplugin::value::Value;
 
 /// The end of a run.
-pub(super) type Reached = fleet::Reached<Observed, Look>;
+type Reached = End<EtcdBackup>;
 
-impl Reached {
-    /// What is known of the hosts of these states, and of no others.
-    pub(super) fn kept(&self, mut private: Kept, states: &[&EtcdBackupModel]) -> Kept {
-        private.pins.take(&self.places, &self.shown);
-        remember(&mut private, &self.looks, &self.places);
+impl Hosted for EtcdBackup {
+    const KIND: &'static str = KIND;
+    const WHAT: &'static str = "backup";
+    const REMAINS: &'static str = "the unit `etcd-backup-<cluster>_<name>`, its file in /etc/etcd-backup and the record of the backup in /var/lib/ha-agent/records on each host";
+    const SAVED: &'static str = "The state is as it was; an apply goes on from what was reached.";
+    type Setup = Setup;
+    type Site = Site;
+    type More = ();
+    type Observed = Observed;
+    type Look = Look;
+
+    fn hosts(model: &EtcdBackupModel) -> impl Iterator<Item = (&String, &Value<HostModel>)> {
+        hosts(model).map(|(key, it)| (key, &it.host))
+    }
+
+    fn name(model: &EtcdBackupModel) -> Value<String> {
+        imported::called(model).into()
+    }
+
+    fn id(model: &mut EtcdBackupModel) -> &mut Value<String> {
+        &mut model.id
+    }
+
+    fn drift(model: &EtcdBackupModel) -> &Value<Vec<String>> {
+        &model.drift
+    }
+
+    fn with_recorded(from: &EtcdBackupModel, of: EtcdBackupModel) -> EtcdBackupModel {
+        with_recorded(from, of)
+    }
+
+    fn refusal(prior: &EtcdBackupModel, planned: &EtcdBackupModel) -> Option<Diagnostic> {
+        other_cluster(Some(prior), planned)
+    }
+
+    fn ready(
+        client: &Client,
+        wanted: &EtcdBackupModel,
+        prior: Option<&EtcdBackupModel>,
+        private: &Kept,
+        id: &str,
+    ) -> Result<Ready<Setup, Site>, Gap> {
+        let is_new = prior.is_none() && wanted.id.known().is_none();
+        // What is there already is to be what it is.
+        let before = prior.or((!is_new).then_some(wanted));
+        let setup = wish::setup(wanted, client, id, (is_new, needs_snapshot(before, wanted)))?;
+        let map = Path::root("cluster").attribute("hosts");
+        let wanted_keys: BTreeSet<_> = hosts(wanted).map(|(key, _)| key.as_str()).collect();
+        let Laid { sites, targets, places } = Laid::out(
+            client,
+            &private.pins,
+            &map,
+            [Some(wanted), prior].into_iter().flatten().flat_map(members),
+            |name| wanted_keys.contains(name.as_str()),
+            |seat, (rank, address, endpoint)| {
+                let port = endpoint.and_then(etcd_access::port).ok_or_else(|| {
+                    let detail = "There is not one for each host, with its port.";
+                    let fault =
+                        Diagnostic::error("This is no `access` of a cluster of etcd", detail);
+                    Gap::Fault(fault.at(Path::root("cluster").attribute("endpoints")))
+                })?;
+                let address = cluster_address(seat.host, address, &seat.at)?;
+                Ok(Site {
+                    key: seat.name.clone(),
+                    host: seat.way.name.clone(),
+                    endpoint: SocketAddr::new(address, port),
+                    rank: u32::try_from(rank).unwrap_or(u32::MAX),
+                    root: seat.way.root().to_owned(),
+                })
+            },
+        )?;
+        Ok(Ready { setup, sites, targets, places, more: () })
+    }
+
+    fn own(setup: &Setup) -> &Own {
+        &setup.own
+    }
+
+    fn announced(private: &Kept) -> &Announced {
+        &private.announced
+    }
+
+    async fn go(
+        client: &Client,
+        ready: Ready<Setup, Site>,
+        errand: Errand<'_, Self>,
+        context: &Context,
+    ) -> Reached {
+        let Ready { setup, sites, targets, places, .. } = ready;
+        let Errand { aim, announced, patient } = errand;
+        let leaves = match aim {
+            Aim::Reach { .. } => None,
+            Aim::Leave(state) => Some(wish::leave(state)),
+        };
+        let run = run(context, announced);
+        let mut fleet = match locked(client, targets, &setup.own, &patient, &run).await {
+            Ok(fleet) => fleet,
+            Err(stopped) => return Reached::nothing(setup.own.id, stopped),
+        };
+        let shown = fleet.host_keys();
+        let mut world = Backups::new(&mut fleet, setup, sites, leaves);
+        let converged = converge(&mut world, &run).await;
+        let (looks, id) = (world.looks().clone(), world.id().to_owned());
+        let mut warnings = Diagnostics::new();
+        if leaves.is_none() {
+            warnings.extend(converged.observed.iter().flat_map(silent));
+        }
+        fleet.release().await;
+        let (observed, stopped) = (converged.observed, converged.stopped);
+        Reached { id, observed, stopped, looks, places, shown, warnings }
+    }
+
+    fn tell(_: &Reached, _: &mut EtcdBackupModel) {}
+
+    fn kept(reached: &Reached, mut private: Kept, states: &[&EtcdBackupModel]) -> Kept {
+        private.pins.take(&reached.places, &reached.shown);
+        remember(&mut private, &reached.looks, &reached.places);
         let all = states.iter().flat_map(|it| hosts(it)).filter_map(|(_, it)| it.host.known());
         private.pins.retain(all);
         private
     }
+
+    /// The hosts are those of the cluster, and not for a backup to choose.
+    fn joined(_: &mut EtcdBackupModel, _: &EtcdBackupModel, _: Option<&Observed>) {}
+
+    fn found_on(stopped: &Stopped) -> Option<&str> {
+        let Refusal::Foreign { name, .. } = stopped.refusal()? else { return None };
+        Some(name.as_str())
+    }
+
+    fn sought(key: ImportKey<HostedIdentity>) -> Result<Sought, Diagnostic> {
+        Sought::within(Self::NAME, key)
+    }
+
+    fn title(sought: &Sought) -> String {
+        Setup::called(sought.cluster(), sought.name())
+    }
+
+    fn restored(record: &Record, sought: &Sought) -> Result<EtcdBackupModel, Diagnostics> {
+        imported::restored(record, sought.name())
+    }
 }
+
+/// The hosts of the cluster, each with its turn, its address and its endpoint.
+fn members(model: &EtcdBackupModel) -> impl Iterator<Item = Member<'_>> {
+    let endpoints = model.cluster.known().and_then(|it| it.endpoints.known());
+    let endpoints = endpoints.map(Vec::as_slice).unwrap_or_default();
+    hosts(model).enumerate().map(move |(rank, (key, it))| {
+        let endpoint = endpoints.get(rank).and_then(Value::known).map(String::as_str);
+        (key, &it.host, (rank, &it.address, endpoint))
+    })
+}
+
+type Member<'a> = (&'a String, &'a Value<HostModel>, (usize, &'a Value<String>, Option<&'a str>));
 
 pub(super) fn remember(private: &mut Kept, looks: &BTreeMap<String, Look>, places: &Places) {
     for (key, look) in looks {
         private.pins.meet(places, key, look.host_key());
     }
-}
-
-/// From what is wanted and what was, if there was something.
-pub(super) fn ready(
-    client: &Client,
-    wanted: &EtcdBackupModel,
-    prior: Option<&EtcdBackupModel>,
-    private: &Kept,
-    id: &str,
-) -> Result<Ready, Gap> {
-    let is_new = prior.is_none() && wanted.id.known().is_none();
-    let setup = wish::setup(wanted, client, id, (is_new, needs_snapshot(prior, wanted)))?;
-    let (mut sites, mut targets) = (BTreeMap::new(), BTreeMap::<String, Target>::new());
-    let mut places = Places::new();
-    for (model, is_prior) in [(Some(wanted), false), (prior, true)] {
-        let Some(model) = model else { continue };
-        let endpoints = model.cluster.known().and_then(|it| it.endpoints.known());
-        let endpoints = endpoints.map(Vec::as_slice).unwrap_or_default();
-        for (rank, (key, host)) in hosts(model).enumerate() {
-            let (Some(way), Ok(name)) = (host.host.known(), key.parse::<Name>()) else { continue };
-            let at = Path::root("cluster").attribute("hosts").key(key);
-            let target = target(way, key, &at.attribute("host"), client, private.pins.of(way))?;
-            // What leads to a host that is wanted needs no second way.
-            if targets.values().any(|it| it.is_same_place(&target)) {
-                continue;
-            }
-            let address = cluster_address(way, &host.address, &at)?;
-            let port = endpoints.get(rank).and_then(|it| etcd_access::port(it.known()?));
-            let port = port.ok_or_else(|| {
-                let detail = "There is not one for each host, with its port.";
-                let fault = Diagnostic::error("This is no `access` of a cluster of etcd", detail);
-                Gap::Fault(fault.at(Path::root("cluster").attribute("endpoints")))
-            })?;
-            let fleet_key = if is_prior { former_key(&name) } else { key.clone() };
-            let site = Site {
-                key: name,
-                host: target.name.clone(),
-                endpoint: SocketAddr::new(address, port),
-                rank: u32::try_from(rank).unwrap_or(u32::MAX),
-                root: target.root().to_owned(),
-            };
-            places.insert(fleet_key.clone(), place_of(way));
-            sites.insert(fleet_key.clone(), site);
-            targets.insert(fleet_key, target);
-        }
-    }
-    Ok(Ready { setup, sites, targets, places })
-}
-
-pub(super) async fn go(
-    client: &Client,
-    ready: Ready,
-    announced: Announced,
-    patient: &BTreeSet<String>,
-    leaves: Option<Leave>,
-    context: &Context,
-) -> Reached {
-    let Ready { setup, sites, targets, places } = ready;
-    let run = run(context, announced);
-    let mut fleet = match locked(client, targets, &setup.own, patient, &run).await {
-        Ok(fleet) => fleet,
-        Err(stopped) => return Reached::nothing(setup.own.id, stopped),
-    };
-    let shown = fleet.host_keys();
-    let mut world = Backups::new(&mut fleet, setup, sites, leaves);
-    let converged = converge(&mut world, &run).await;
-    let (looks, id) = (world.looks().clone(), world.id().to_owned());
-    let mut warnings = Diagnostics::new();
-    if leaves.is_none() {
-        warnings.extend(converged.observed.iter().flat_map(silent));
-    }
-    fleet.release().await;
-    let (observed, stopped) = (converged.observed, converged.stopped);
-    Reached { id, observed, stopped, looks, places, shown, warnings }
 }
 
 fn silent(observed: &Observed) -> impl Iterator<Item = Diagnostic> {

@@ -1,13 +1,8 @@
-//! A backup whose state was lost: what its hosts remember, and how a user learns that they do.
+//! A backup whose state was lost: what its hosts remember.
 
-use super::EtcdBackup;
 use super::model::{EtcdBackupModel, hosts};
-use crate::domain::backup::hosts::Refusal;
-use crate::engine::Stopped;
 use crate::engine::record::Record;
-use crate::resources::import::way_in;
 use crate::resources::recorded;
-use crate::tfplugin::api::Resource;
 use crate::tfplugin::diagnostics::Diagnostics;
 
 /// The state that the record of a host tells of; `name` is that of the backup alone.
@@ -23,15 +18,6 @@ pub(super) fn restored(record: &Record, name: &str) -> Result<EtcdBackupModel, D
 pub(super) fn called(model: &EtcdBackupModel) -> Option<String> {
     let cluster = model.cluster.known()?.name.known()?;
     Some(format!("{cluster}/{}", model.name.known()?))
-}
-
-/// The way out when a create finds the backup complete on its hosts.
-pub(super) fn way_out(stopped: &Stopped, planned: &EtcdBackupModel) -> Option<String> {
-    let Stopped::Refused(refusal) = stopped else { return None };
-    let Refusal::Foreign { name, .. } = refusal.downcast_ref()? else { return None };
-    let (_, host) = hosts(planned).find(|it| it.0 == name.as_str())?;
-    let way = way_in(EtcdBackup::NAME, &called(planned)?, host.host.known()?);
-    Some(format!("If it is this backup and the state has lost it, bring it back by {way}."))
 }
 
 #[cfg(test)]

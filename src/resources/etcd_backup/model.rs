@@ -82,14 +82,9 @@ pub(super) fn hosts(
     model.cluster.known().and_then(|it| it.hosts.known()).into_iter().flatten()
 }
 
-/// Whether the second differs at most in what is only recorded.
-pub(super) fn is_only_recorded(one: &EtcdBackupModel, other: &EtcdBackupModel) -> bool {
-    let recorded = EtcdBackupModel {
-        on_destroy: one.on_destroy.clone(),
-        timeouts: one.timeouts.clone(),
-        ..other.clone()
-    };
-    recorded == *one
+/// The second with what is only recorded of the first.
+pub(super) fn with_recorded(from: &EtcdBackupModel, of: EtcdBackupModel) -> EtcdBackupModel {
+    EtcdBackupModel { on_destroy: from.on_destroy.clone(), timeouts: from.timeouts.clone(), ..of }
 }
 
 /// Whether a snapshot is to be taken, whatever the schedule says.

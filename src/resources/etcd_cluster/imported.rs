@@ -1,16 +1,12 @@
-//! A cluster whose state was lost: what its hosts remember, and how a user learns that they do.
+//! A cluster whose state was lost: what its hosts remember.
 
 use std::collections::BTreeMap;
 
-use super::EtcdCluster;
 use super::model::{EtcdClusterModel, complete, members};
 use crate::actions::etcd::Look;
-use crate::domain::etcd::{ClusterId, Refusal};
-use crate::engine::Stopped;
+use crate::domain::etcd::ClusterId;
 use crate::engine::record::Record;
-use crate::resources::import::way_in;
 use crate::resources::recorded;
-use crate::tfplugin::api::Resource;
 use crate::tfplugin::diagnostics::Diagnostics;
 use crate::tfplugin::value::Value;
 
@@ -49,15 +45,6 @@ pub(super) fn learn(state: &mut EtcdClusterModel, looks: &BTreeMap<String, Look>
     complete(state);
 }
 
-/// The way out when a create finds the cluster complete on its hosts.
-pub(super) fn way_out(stopped: &Stopped, planned: &EtcdClusterModel) -> Option<String> {
-    let Stopped::Refused(refusal) = stopped else { return None };
-    let Refusal::Foreign { name, .. } = refusal.downcast_ref()? else { return None };
-    let host = planned.members.known()?.get(name.as_str())?.host.known()?;
-    let way = way_in(EtcdCluster::NAME, planned.name.known()?, host);
-    Some(format!("If it is this cluster and the state has lost it, bring it back by {way}."))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -65,7 +52,11 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::domain::etcd::Refusal;
+    use crate::engine::Stopped;
+    use crate::resources::etcd_cluster::EtcdCluster;
     use crate::resources::etcd_cluster::wish;
+    use crate::resources::hosted::way_out;
 
     fn record(applied: Json) -> Record {
         let Json::Object(applied) = applied else { panic!("{applied}") };
@@ -141,10 +132,10 @@ mod tests {
         let planned = planned.unwrap();
         let name = || "a".parse().unwrap();
         let foreign = Refusal::Foreign { name: name(), owner: "it".to_owned() };
-        let way = way_out(&Stopped::Refused(Box::new(foreign)), &planned).unwrap();
+        let way = way_out::<EtcdCluster>(&Stopped::Refused(Box::new(foreign)), &planned).unwrap();
         let command = "`terraform import ha_etcd_cluster.NAME prod@192.0.2.1:22`";
         assert!(way.contains(command), "{way}");
         let other = Refusal::ForeignData { name: name() };
-        assert_eq!(way_out(&Stopped::Refused(Box::new(other)), &planned), None);
+        assert_eq!(way_out::<EtcdCluster>(&Stopped::Refused(Box::new(other)), &planned), None);
     }
 }

@@ -1,13 +1,8 @@
-//! A balancer whose state was lost: what its hosts remember, and how a user learns that they do.
+//! A balancer whose state was lost: what its hosts remember.
 
-use super::LoadBalancer;
 use super::model::{LoadBalancerModel, complete, nodes};
-use crate::domain::balancer::Refusal;
-use crate::engine::Stopped;
 use crate::engine::record::Record;
-use crate::resources::import::way_in;
 use crate::resources::recorded;
-use crate::tfplugin::api::Resource;
 use crate::tfplugin::diagnostics::Diagnostics;
 
 /// The state that the record of a host tells of.
@@ -17,15 +12,6 @@ pub(super) fn restored(record: &Record) -> Result<LoadBalancerModel, Diagnostics
     state.id = record.id.as_str().into();
     complete(&mut state);
     Ok(state)
-}
-
-/// The way out when a create finds the balancer complete on its hosts.
-pub(super) fn way_out(stopped: &Stopped, planned: &LoadBalancerModel) -> Option<String> {
-    let Stopped::Refused(refusal) = stopped else { return None };
-    let Refusal::Foreign { name, .. } = refusal.downcast_ref()? else { return None };
-    let host = planned.nodes.known()?.get(name.as_str())?.host.known()?;
-    let way = way_in(LoadBalancer::NAME, planned.name.known()?, host);
-    Some(format!("If it is this balancer and the state has lost it, bring it back by {way}."))
 }
 
 #[cfg(test)]

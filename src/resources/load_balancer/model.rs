@@ -198,12 +198,7 @@ pub(super) fn complete(model: &mut LoadBalancerModel) {
     model.access = Value::Known(BalancerAccessModel { id, name, hosts: Value::Known(hosts) });
 }
 
-/// Whether the second differs at most in what is only recorded.
-pub(super) fn is_only_recorded(one: &LoadBalancerModel, other: &LoadBalancerModel) -> bool {
-    let recorded = LoadBalancerModel {
-        lost_hosts: one.lost_hosts.clone(),
-        timeouts: one.timeouts.clone(),
-        ..other.clone()
-    };
-    recorded == *one
+/// The second with what is only recorded of the first.
+pub(super) fn with_recorded(from: &LoadBalancerModel, of: LoadBalancerModel) -> LoadBalancerModel {
+    LoadBalancerModel { lost_hosts: from.lost_hosts.clone(), timeouts: from.timeouts.clone(), ..of }
 }
