@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use crate::local::{Local, NODES, VERSION, for_each_engine_with_etcd};
 
 for_each_engine_with_etcd![
-    snapshots_are_taken_checked_and_forgotten,
-    one_host_takes_each_slot_and_another_when_it_is_down,
+    snapshots_are_taken_checked_and_forgotten;
+    once one_host_takes_each_slot_and_another_when_it_is_down,
 ];
 
 pub(crate) const ABC: [&str; 3] = ["a", "b", "c"];

@@ -20,9 +20,8 @@ use crate::local::{Local, VERSION, for_each_engine_with_etcd};
 use crate::run::Run;
 
 for_each_engine_with_etcd![
-    a_store_has_what_was_taken,
-    what_a_store_does_not_take_waits,
-    a_slot_is_in_the_store_once_even_if_it_was_away,
+    a_store_has_what_was_taken;
+    once what_a_store_does_not_take_waits, a_slot_is_in_the_store_once_even_if_it_was_away,
 ];
 
 /// Once a year: only what is asked for is taken.
