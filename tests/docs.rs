@@ -13,7 +13,7 @@ use std::path::Path;
 
 use terraform_provider_ha::resources::registry;
 use terraform_provider_ha::tfplugin::api::Registry;
-use terraform_provider_ha::tfplugin::docs::{PAGE_LIMIT, Page, pages};
+use terraform_provider_ha::tfplugin::docs::{PAGE_LIMIT, Page, contract, pages};
 
 /// Folders and files of `docs/` that are generated. The others are written by hand.
 const GENERATED: [&str; 4] = ["index.md", "resources/", "data-sources/", "ephemeral-resources/"];
@@ -29,7 +29,14 @@ fn provider_pages() -> Vec<Page> {
 #[test]
 fn the_documentation_is_that_of_the_schemas() {
     let is_generated = |path: &str| GENERATED.iter().any(|it| path.starts_with(it));
-    tree::compare(&repository().join("docs"), &provider_pages(), is_generated);
+    tree::compare("1", &repository().join("docs"), &provider_pages(), is_generated);
+}
+
+/// `make docs` does not touch it: what users rely on changes knowingly.
+#[test]
+fn the_schemas_are_those_that_users_were_promised() {
+    let lines = contract(&registry(), "ha");
+    tree::compare("contract", &repository().join("tests/contract"), &lines, |_| true);
 }
 
 #[test]
@@ -107,7 +114,9 @@ fn the_provider_has_no_schema_that_terraform_refuses() {
 #[test]
 fn a_sample_with_every_rule_is_documented() {
     let pages = pages(&sample::registry(), "sample", sample::example);
-    tree::compare(&repository().join("tests/snapshots/docs"), &pages, |_| true);
+    tree::compare("1", &repository().join("tests/snapshots/docs"), &pages, |_| true);
+    let lines = contract(&sample::registry(), "sample");
+    tree::compare("1", &repository().join("tests/snapshots/contract"), &lines, |_| true);
     check_flaws(&sample::registry(), &[]);
 }
 

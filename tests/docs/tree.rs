@@ -6,12 +6,12 @@ use std::path::Path;
 
 use terraform_provider_ha::tfplugin::docs::Page;
 
-/// Fails with every file that is not as its page, is missing, or has no page. With `UPDATE=1` it
+/// Fails with every file that is not as its page, is missing, or has no page. With this word in `UPDATE` it
 /// writes and deletes them instead. Files that are not `ours` are left alone.
-pub(crate) fn compare(root: &Path, pages: &[Page], ours: impl Fn(&str) -> bool) {
+pub(crate) fn compare(word: &str, root: &Path, pages: &[Page], ours: impl Fn(&str) -> bool) {
     let wanted: BTreeMap<_, _> = pages.iter().map(|it| (it.path.clone(), &it.text)).collect();
     assert_eq!(wanted.len(), pages.len(), "two pages have the same path");
-    if std::env::var("UPDATE").is_ok_and(|it| it == "1") {
+    if std::env::var("UPDATE").is_ok_and(|it| it == word) {
         update(root, &wanted, &ours);
     }
     let found: BTreeSet<_> = files(root, "").into_iter().filter(|it| ours(it)).collect();
@@ -27,7 +27,7 @@ pub(crate) fn compare(root: &Path, pages: &[Page], ours: impl Fn(&str) -> bool) 
     faults.extend(orphans.map(|it| format!("{it} is of nothing that is served")));
     assert!(
         faults.is_empty(),
-        "in {}:\n{}\n`UPDATE=1 cargo test --test docs` writes all of them anew",
+        "in {}:\n{}\n`UPDATE={word} cargo test --test docs` writes all of them anew",
         root.display(),
         faults.join("\n"),
     );
@@ -93,7 +93,7 @@ fn page(path: &str, text: &str) -> Page {
 fn a_tree_as_its_pages_passes_and_other_files_are_left_alone() {
     let pages = [page("index.md", "a\n"), page("resources/b.md", "b\n")];
     let folder = scratch(&[pages.as_slice(), &[page("guides/c.md", "c\n")]].concat());
-    compare(folder.path(), &pages, |it| !it.starts_with("guides/"));
+    compare("1", folder.path(), &pages, |it| !it.starts_with("guides/"));
     assert!(folder.path().join("guides/c.md").exists());
 }
 
@@ -104,7 +104,7 @@ fn stale_missing_and_orphaned_files_are_told() {
     }
     let folder = scratch(&[page("index.md", "a\nb\n"), page("resources/old.md", "")]);
     let pages = [page("index.md", "a\nc\n"), page("resources/new.md", "")];
-    let outcome = std::panic::catch_unwind(|| compare(folder.path(), &pages, |_| true));
+    let outcome = std::panic::catch_unwind(|| compare("1", folder.path(), &pages, |_| true));
     let told = outcome.unwrap_err().downcast::<String>().unwrap();
     for part in [
         "index.md is stale: line 2 is\n  b\nand would become\n  c",

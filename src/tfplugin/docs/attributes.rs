@@ -130,7 +130,7 @@ fn plain_section(ty: &Type, path: &[&str], parts: &mut Vec<String>) {
 }
 
 /// The object that a type holds at its end.
-fn object_in(ty: &Type) -> Option<&BTreeMap<String, Type>> {
+pub(super) fn object_in(ty: &Type) -> Option<&BTreeMap<String, Type>> {
     match ty {
         Type::Object(attributes) => Some(attributes),
         Type::List(of) | Type::Set(of) | Type::Map(of) => object_in(of),
@@ -234,7 +234,7 @@ fn change_of(attribute: &Attribute, around: Around) -> Option<Change> {
     around.change.map(|around| effective(own, around))
 }
 
-fn shape_text(shape: &Shape) -> String {
+pub(super) fn shape_text(shape: &Shape) -> String {
     match shape {
         Shape::Plain(ty) => type_text(ty),
         Shape::Nested(Nesting::Single, _) => "Attributes".to_owned(),
@@ -244,7 +244,7 @@ fn shape_text(shape: &Shape) -> String {
     }
 }
 
-fn type_text(ty: &Type) -> String {
+pub(super) fn type_text(ty: &Type) -> String {
     match ty {
         Type::Bool => "Boolean".to_owned(),
         Type::Number => "Number".to_owned(),

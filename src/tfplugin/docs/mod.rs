@@ -5,6 +5,7 @@
 
 mod attributes;
 mod changes;
+mod contract;
 mod literal;
 mod markdown;
 mod page;
@@ -13,6 +14,7 @@ use page::{Kind, Subject};
 
 use super::api::{Provider, Registry};
 use super::model::Model;
+use super::schema::Schema;
 
 /// A page must be smaller than this: the registries refuse others.
 pub const PAGE_LIMIT: usize = 500_000;
@@ -39,7 +41,27 @@ pub fn pages<P: Provider>(
     example: impl Fn(&str) -> Option<String>,
 ) -> Vec<Page> {
     let block = P::Config::schema(0);
-    let index = Subject { kind: Kind::Provider, name: provider, schema: &block, identity: None };
+    let served = served(registry);
+    let mut pages = vec![index(provider, &block).index_page(&served, &example)];
+    pages.extend(served.iter().map(|it| it.page(provider, &example)));
+    pages
+}
+
+/// What users may rely on: a file for the provider block and one for each type that it serves, as
+/// `resources/ha_etcd_cluster.txt`. A line for each attribute says what it holds, who sets it, its default, what it must
+/// be, and what a change does; `{}` and `[]` stand for one object of many.
+pub fn contract<P: Provider>(registry: &Registry<P>, provider: &str) -> Vec<Page> {
+    let block = P::Config::schema(0);
+    let served = served(registry);
+    [index(provider, &block)].iter().chain(&served).map(Subject::contract).collect()
+}
+
+fn index<'a>(provider: &'a str, block: &'a Schema) -> Subject<'a> {
+    Subject { kind: Kind::Provider, name: provider, schema: block, identity: None }
+}
+
+/// All types: resources first, then data sources and ephemeral resources, each by name.
+fn served<P: Provider>(registry: &Registry<P>) -> Vec<Subject<'_>> {
     let resources = registry.resources.iter().map(|(name, it)| Subject {
         kind: Kind::Resource,
         name,
@@ -58,8 +80,5 @@ pub fn pages<P: Provider>(
         schema: it.schema(),
         identity: None,
     });
-    let served: Vec<_> = resources.chain(data_sources).chain(ephemerals).collect();
-    let mut pages = vec![index.index_page(&served, &example)];
-    pages.extend(served.iter().map(|it| it.page(provider, &example)));
-    pages
+    resources.chain(data_sources).chain(ephemerals).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::Page;
 use super::attributes::{identity_reference, reference};
+use super::contract;
 use super::markdown::{block, clean, code, item, sentence, summary};
 use crate::tfplugin::schema::Schema;
 
@@ -89,6 +90,11 @@ impl Subject<'_> {
             self.reference(),
         ];
         Page { path: "index.md".to_owned(), text: joined(parts) }
+    }
+
+    pub(super) fn contract(&self) -> Page {
+        let path = format!("{}/{}.txt", self.kind.folder(), self.name);
+        Page { path, text: contract::text(self.schema, self.identity) }
     }
 
     fn summary(&self) -> String {
