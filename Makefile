@@ -22,7 +22,7 @@ lab:
 soak:
 	@scripts/stages setup build agents soak
 
-## make demo    a control plane behind a balancer on this machine: brought up, hurt, repaired, taken down; ENGINE=tofu for OpenTofu, KEEP=1 leaves it running
+## make demo    a control plane behind a balancer on this machine: brought up, hurt, repaired, restored, taken down; ENGINE=tofu for OpenTofu, KEEP=1 leaves it running
 demo:
 	@scripts/demo
 

@@ -54,9 +54,15 @@ module "control_plane" {
   etcd_quota_backend_bytes = var.etcd_quota_backend_bytes
 
   # In the directory of each host.
-  backup = { schedule = "0 2 * * *", directory = "/srv/etcd-backups", retention = { last = 3, daily = 7 } }
+  backup = {
+    schedule  = "0 2 * * *"
+    directory = "/srv/etcd-backups"
+    retention = { last = 3, daily = 7 }
+    triggers  = { now = var.take_snapshot }
+  }
+  restore = var.restore
 
-  # Nothing to be sorry for: a destroy leaves no data behind.
+  # Nothing to be sorry for: a destroy leaves no data behind, but for what a restore has put aside.
   deletion_protection = false
   on_destroy          = "purge"
 }

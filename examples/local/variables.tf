@@ -61,3 +61,15 @@ variable "etcd_quota_backend_bytes" {
   type        = number
   default     = null
 }
+
+variable "take_snapshot" {
+  description = "Any change takes a snapshot of etcd now: `-var take_snapshot=before-the-upgrade`."
+  type        = string
+  default     = ""
+}
+
+variable "restore" {
+  description = "Brings back what etcd had, as `restore` of the module: `{ generation = 1, directory = \"/srv/etcd-backups\", discard_current_data = true }`."
+  type        = any
+  default     = null
+}

@@ -56,7 +56,13 @@ module "control_plane" {
   # Clients that are told the address instead of the name hold certificates against it as well.
   extra_sans = [local.virtual_address]
 
-  backup = { schedule = "0 2 * * *", directory = "/srv/etcd-backups", retention = { last = 7, daily = 14 } }
+  backup = {
+    schedule  = "0 2 * * *"
+    directory = "/srv/etcd-backups"
+    retention = { last = 7, daily = 14 }
+    triggers  = { now = var.take_snapshot }
+  }
+  restore = var.restore
 
   lost_hosts          = var.lost_hosts
   deletion_protection = var.deletion_protection

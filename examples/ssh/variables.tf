@@ -92,8 +92,20 @@ variable "kubernetes_version" {
   default     = "1.34.4"
 }
 
+variable "take_snapshot" {
+  description = "Any change takes a snapshot of etcd now: `-var take_snapshot=before-the-upgrade`."
+  type        = string
+  default     = ""
+}
+
+variable "restore" {
+  description = "Brings back what etcd had, as `restore` of the module: `{ generation = 1, directory = \"/srv/etcd-backups\", discard_current_data = true }`."
+  type        = any
+  default     = null
+}
+
 variable "lost_hosts" {
-  description = "Names of hosts that are gone for ever: a destroy does not wait for them."
+  description = "Names of hosts that are gone for ever: neither a destroy nor a restore waits for them."
   type        = set(string)
   default     = []
 }

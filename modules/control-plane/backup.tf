@@ -10,6 +10,7 @@ resource "ha_etcd_backup" "this" {
   store     = var.backup.store
   directory = var.backup.directory
   retention = var.backup.retention
+  triggers  = var.backup.triggers
 
   on_destroy = var.on_destroy
 }

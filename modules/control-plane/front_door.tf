@@ -26,6 +26,7 @@ resource "ha_load_balancer" "this" {
   health_check = { ca_certificate = ha_control_plane.this.ca_certificate }
   virtual_ip   = var.virtual_ip
   metrics_port = var.load_balancer_metrics_port
+  install      = var.load_balancer_install
 
   lost_hosts = var.lost_hosts
 }

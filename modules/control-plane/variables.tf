@@ -65,6 +65,18 @@ variable "etcd_quota_backend_bytes" {
   default     = null
 }
 
+variable "etcd_data_dir" {
+  description = "Directory with the data of etcd, such as one on a disk of its own. `/var/lib/etcd/<name>` when left out. It cannot change."
+  type        = string
+  default     = null
+}
+
+variable "etcd_wal_dir" {
+  description = "Directory with the log of etcd, where it has a disk of its own. Inside the data when left out. It cannot change."
+  type        = string
+  default     = null
+}
+
 variable "etcd_heartbeat_interval" {
   description = "Time between two heartbeats of etcd's leader, such as `250ms` where hosts are far from each other. `100ms` when left out."
   type        = string
@@ -178,6 +190,18 @@ variable "load_balancer_metrics_port" {
   default     = null
 }
 
+variable "load_balancer_install" {
+  description = "`package` installs HAProxy and keepalived from the distribution, `never` expects them: for hosts whose packages come otherwise."
+  type        = string
+  default     = "package"
+  nullable    = false
+
+  validation {
+    condition     = contains(["package", "never"], var.load_balancer_install)
+    error_message = "It is `package` or `never`."
+  }
+}
+
 variable "virtual_ip" {
   description = "An address that one of the nodes of the balancer has, with the length of its prefix, and the number of the virtual router, unlike that of every other one of the network."
   type = object({
@@ -231,13 +255,14 @@ variable "dns_ttl" {
 }
 
 variable "backup" {
-  description = "Snapshots of etcd that its hosts take by themselves: when, by the five fields of cron, into which object store of the provider or directory of each host, and how many stay. None when left out."
+  description = "Snapshots of etcd that its hosts take by themselves: when, by the five fields of cron, into which object store of the provider or directory of each host, and how many stay. Any change of `triggers` takes one now. None when left out."
   type = object({
     name      = optional(string, "backup")
     schedule  = string
     time_zone = optional(string)
     store     = optional(string)
     directory = optional(string)
+    triggers  = optional(map(string))
     retention = object({
       last    = optional(number)
       hourly  = optional(number)
@@ -249,8 +274,23 @@ variable "backup" {
   default = null
 }
 
+variable "restore" {
+  description = "Replaces the data of etcd by that of a snapshot, once for each `generation`, as `restore` of `ha_etcd_cluster` has it; API servers stop meanwhile. It may stay here afterwards."
+  type = object({
+    generation           = number
+    from                 = optional(string)
+    store                = optional(string)
+    file                 = optional(string)
+    directory            = optional(string)
+    snapshot             = optional(string)
+    discard_current_data = optional(bool)
+    clients_stopped      = optional(bool)
+  })
+  default = null
+}
+
 variable "lost_hosts" {
-  description = "Names of machines that are gone for ever: a destroy does not wait for them."
+  description = "Names of machines that are gone for ever: neither a destroy nor a restore waits for them."
   type        = set(string)
   default     = []
   nullable    = false

@@ -116,6 +116,60 @@ run "there_is_no_balancer_without_nodes" {
   }
 }
 
+run "packages_may_be_the_business_of_others" {
+  command = plan
+
+  variables {
+    etcd_members          = ["a"]
+    control_plane_nodes   = ["a"]
+    load_balancer_nodes   = ["c"]
+    load_balancer_install = "never"
+  }
+
+  assert {
+    condition     = ha_load_balancer.this[0].install == "never"
+    error_message = "HAProxy is to be installed."
+  }
+}
+
+run "data_and_log_may_have_disks_of_their_own" {
+  command = plan
+
+  variables {
+    etcd_data_dir = "/data/etcd"
+    etcd_wal_dir  = "/log/etcd"
+  }
+
+  assert {
+    condition     = ha_etcd_cluster.this.data_dir == "/data/etcd" && ha_etcd_cluster.this.wal_dir == "/log/etcd"
+    error_message = "Data or log are elsewhere than asked for."
+  }
+}
+
+run "a_snapshot_is_taken_and_brought_back" {
+  command = plan
+
+  variables {
+    backup  = { schedule = "0 2 * * *", directory = "/srv/etcd", retention = { last = 3 }, triggers = { now = "1" } }
+    restore = { generation = 2, directory = "/srv/etcd", snapshot = "test.backup.20261129T020000Z" }
+  }
+
+  assert {
+    condition     = ha_etcd_backup.this[0].triggers == tomap({ now = "1" })
+    error_message = "No snapshot is taken."
+  }
+
+  assert {
+    condition     = ha_etcd_cluster.this.restore.generation == 2 && ha_etcd_cluster.this.restore.snapshot == "test.backup.20261129T020000Z"
+    error_message = "Another snapshot comes back, or none."
+  }
+
+  assert {
+    condition     = !ha_etcd_cluster.this.restore.discard_current_data && ha_etcd_cluster.this.restore.from == "snapshot"
+    error_message = "What was left out of the restore is another than the default."
+  }
+}
+
 run "the_name_leads_to_the_balancer" {
   command = plan
 
@@ -203,6 +257,16 @@ run "a_virtual_ip_moves_between_nodes" {
   }
 
   expect_failures = [var.virtual_ip]
+}
+
+run "packages_are_installed_or_not" {
+  command = plan
+
+  variables {
+    load_balancer_install = "sometimes"
+  }
+
+  expect_failures = [var.load_balancer_install]
 }
 
 run "nodes_of_the_balancer_are_hosts" {
