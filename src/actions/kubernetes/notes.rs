@@ -27,6 +27,9 @@ pub(super) struct Previous {
     pub(super) version: String,
     /// Of the files of each component, as [`Started::stamp`], by the name of its program.
     pub(super) parts: BTreeMap<String, Started>,
+    /// What came after it has served: nobody needs them any more, and they may be gone already.
+    #[serde(default)]
+    pub(super) is_over: bool,
 }
 
 /// Program and files of a component.
@@ -82,7 +85,7 @@ mod tests {
         let started = Started { version: "1.34.4".to_owned(), stamp: "ab".to_owned() };
         one.start(Component::Scheduler, Some(started.clone()));
         let parts = BTreeMap::from([("kube-scheduler".to_owned(), started)]);
-        one.previous = Some(Previous { version: "1.34.4".to_owned(), parts });
+        one.previous = Some(Previous { version: "1.34.4".to_owned(), parts, is_over: false });
         let text = serde_json::to_string(&one).unwrap();
         assert_eq!(Notes::of(&[stored(1, &text)], &claim), Some(one));
         assert_eq!(Notes::of(&[stored(2, &text)], &claim), None);

@@ -46,15 +46,7 @@ impl ControlPlane<'_> {
             Step::Reconfigure { host, components, version } => {
                 self.reconfigure(host, components, *version).await
             }
-            Step::Confirm { hosts, .. } => {
-                let keys = Self::keys(hosts);
-                self.note(&keys, |_, it| it.previous = None).await?;
-                let sites = &self.sites;
-                let removed = self.fleet.some(&keys, async |key, host| {
-                    host.remove(&sites[&key].previous(), true).await
-                });
-                gravest(removed.await).map(drop)
-            }
+            Step::Confirm { hosts, .. } => self.forget(&Self::keys(hosts)).await,
             Step::PutBack { host, .. } => self.put_back(host).await,
             Step::Retire { host, .. } => {
                 self.clean(&BTreeSet::from([former_key(host)]), Keys::Wiped).await

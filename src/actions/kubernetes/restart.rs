@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::notes::{Previous, Started};
+use super::notes::{Notes, Previous, Started};
 use super::rehearse::rehearse;
 use super::site::{Site, Wanted};
 use super::{ControlPlane, Look};
@@ -93,6 +93,7 @@ impl ControlPlane<'_> {
             .try_into()
             .unwrap_or(u32::MAX);
         let done = self.fleet.some(keys, async |key, host| {
+            let mut refused = Vec::new();
             for component in components {
                 let unit = sites[&key].unit(*component);
                 host.service(Action::Enable, &unit).await?;
@@ -102,16 +103,17 @@ impl ControlPlane<'_> {
                 match host.service_within(action, &unit, limit).await {
                     Err(error @ HostError::Failed { .. }) => {
                         tracing::warn!(host = %host.name(), %error, "a component did not come up");
+                        refused.push(*component);
                     }
                     done => drop(done?),
                 }
             }
-            Ok(())
+            Ok(refused)
         });
         let done = gravest(done.await);
         // Also where the answer was lost: they have their time to come up.
         self.round.started(keys, components);
-        done?;
+        let refused: BTreeMap<_, _> = done?.into_iter().collect();
         let lies = |key: &str, component: Component| {
             self.looks.get(key).and_then(|it| it.on_disk.get(&component)).cloned()
         };
@@ -129,8 +131,9 @@ impl ControlPlane<'_> {
             .collect();
         self.note(keys, |key, notes| {
             for (component, started) in components.iter().zip(&started[key]) {
-                // One that ran before was not started with anything.
-                if !went_on.contains(&(key.to_owned(), *component)) {
+                // One that ran before was not started with anything, and may run on where a restart was refused.
+                let is_refused = refused.get(key).is_some_and(|it| it.contains(component));
+                if !is_refused && !went_on.contains(&(key.to_owned(), *component)) {
                     notes.start(*component, started.clone());
                 }
             }
@@ -161,7 +164,7 @@ impl ControlPlane<'_> {
         let version = server.version.clone();
         let parts = look.on_disk.iter();
         let parts = parts.map(|(it, lies)| (it.program().to_owned(), lies.clone())).collect();
-        let previous = Previous { version, parts };
+        let previous = Previous { version, parts, is_over: false };
         let keys = BTreeSet::from([key]);
         let files = self.files(host)?;
         let sites = &self.sites;
@@ -180,6 +183,18 @@ impl ControlPlane<'_> {
         self.note(&keys, |_, it| it.previous = Some(previous.clone())).await
     }
 
+    /// Removes what was kept. The first note says that it is not whole any more, the last one that it is gone.
+    pub(super) async fn forget(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
+        let over = |it: &mut Notes| it.previous.iter_mut().for_each(|it| it.is_over = true);
+        self.note(keys, |_, it| over(it)).await?;
+        let sites = &self.sites;
+        let removed = self
+            .fleet
+            .some(keys, async |key, host| host.remove(&sites[&key].previous(), true).await);
+        gravest(removed.await)?;
+        self.note(keys, |_, it| it.previous = None).await
+    }
+
     /// Every file that a component of this node may read, as it is to be.
     fn files(&self, host: &Name) -> Result<Vec<File>, HostError> {
         let key = BTreeSet::from([host.to_string()]);
@@ -189,12 +204,15 @@ impl ControlPlane<'_> {
     }
 
     pub(super) async fn put_back(&mut self, host: &Name) -> Result<(), HostError> {
-        // Whatever becomes of it, this is not tried once more in this run.
-        self.failed.insert(host.clone());
         let key = host.to_string();
         let previous = self.looks.get(&key).and_then(|it| it.notes.previous.clone());
-        let Some(previous) = previous else { return Ok(()) };
         let keys = BTreeSet::from([key.clone()]);
+        if previous.as_ref().is_some_and(|it| it.is_over) {
+            return self.forget(&keys).await;
+        }
+        // Whatever becomes of it, this is not tried once more in this run.
+        self.failed.insert(host.clone());
+        let Some(previous) = previous else { return Ok(()) };
         let files = self.files(host)?;
         let sites = &self.sites;
         let restored = self.fleet.some(&keys, async |key, host| {
@@ -211,7 +229,7 @@ impl ControlPlane<'_> {
             look.on_disk = Component::ALL.iter().filter_map(part).collect();
         }
         self.run(&keys, Component::ALL, Action::Restart).await?;
-        self.note(&keys, |_, it| it.previous = None).await
+        self.forget(&keys).await
     }
 }
 
