@@ -109,11 +109,12 @@ impl Resource for EtcdCluster {
         let prior = change.prior.as_ref().map(|it| &it.state);
         found.extend(restore::shrinks(prior, planned));
         let id = prior.and_then(|it| it.id.known());
-        if let Some(terms) = restore::terms(prior, planned, id.map(String::as_str)) {
-            let is_begun = terms.wanted.generation <= change.private.restored;
+        if let Some(wanted) = restore::wanted(prior, planned, id.map(String::as_str)) {
+            found.extend(restore::missing_store(planned, client));
+            let is_begun = wanted.generation <= change.private.restored;
             let has_quorum = change.private.has_quorum && !is_begun;
             let (steps, announced, refusal) =
-                restore::forecast(prior, planned, &desired, &terms.wanted, has_quorum);
+                restore::forecast(prior, planned, &desired, &wanted, has_quorum);
             found.extend(refusal.iter().map(restore::explain));
             change.private.announced = announced;
             change.steps = steps.iter().map(ToString::to_string).collect();

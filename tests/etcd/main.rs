@@ -42,5 +42,6 @@ mod release;
 mod repairs;
 mod restores;
 mod snapshots;
+mod stored_restores;
 mod stores;
 mod story;

@@ -28,11 +28,11 @@ fn wish(on: &Local, trigger: &str, more: &str) {
     ));
 }
 
-fn restore(generation: u32, more: &str) -> String {
+pub(crate) fn restore(generation: u32, more: &str) -> String {
     format!("restore = {{ generation = {generation}, {more} }}")
 }
 
-fn get(on: &Local, node: &str, key: &str) -> String {
+pub(crate) fn get(on: &Local, node: &str, key: &str) -> String {
     on.etcdctl(node, &["get", key, "--print-value-only"])
 }
 
@@ -58,7 +58,7 @@ fn end(on: &Local, node: &str) {
     }
 }
 
-fn wipe(on: &Local, node: &str) {
+pub(crate) fn wipe(on: &Local, node: &str) {
     end(on, node);
     for entry in fs::read_dir(on.root(node)).unwrap() {
         fs::remove_dir_all(entry.unwrap().path()).unwrap();

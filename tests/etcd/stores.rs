@@ -25,7 +25,7 @@ for_each_engine_with_etcd![
 ];
 
 /// Once a year: only what is asked for is taken.
-const YEARLY: &str = "0 0 1 1 *";
+pub(crate) const YEARLY: &str = "0 0 1 1 *";
 const KEYS: &str = "etc/etcd-backup/prod_x.keys";
 const WAITING: &str = "var/lib/ha/backups/prod_x";
 
@@ -34,13 +34,13 @@ const LARGE: u32 = 300;
 const MOST_KIB: u64 = 64 << 10;
 
 /// A cluster of three with a backup that goes to a store.
-struct Backed<'a> {
+pub(crate) struct Backed<'a> {
     on: &'a Local,
-    store: Gateway,
+    pub(crate) store: Gateway,
 }
 
 impl<'a> Backed<'a> {
-    fn new(on: &'a Local) -> Option<Self> {
+    pub(crate) fn new(on: &'a Local) -> Option<Self> {
         let store = Gateway::new(on)?;
         on.provider(&format!(
             "terraform {{\n  required_providers {{\n    ha = {{ source = \"terraform-ha/ha\" }}\n  }}\n}}\n\
@@ -52,11 +52,16 @@ impl<'a> Backed<'a> {
     }
 
     fn wish(&self, schedule: &str, more: &str) {
+        self.wish_of("", schedule, more);
+    }
+
+    /// With these arguments of the cluster.
+    pub(crate) fn wish_of(&self, cluster: &str, schedule: &str, more: &str) {
         let member = |it: &&str| self.on.element(it, self.on.address(it));
         let members: String = ABC.iter().map(member).collect();
         self.on.config(&format!(
             "resource \"ha_etcd_cluster\" \"this\" {{\n  name = \"prod\"\n  version = \"{VERSION}\"\n  \
-             deletion_protection = false\n  on_destroy = \"purge\"\n  members = {{\n{members}  }}\n}}\n\
+             deletion_protection = false\n  on_destroy = \"purge\"\n  {cluster}\n  members = {{\n{members}  }}\n}}\n\
              resource \"ha_etcd_backup\" \"this\" {{\n  name = \"x\"\n  cluster = ha_etcd_cluster.this.access\n  \
              schedule = \"{schedule}\"\n  store = \"s\"\n  {more}\n}}\n\
              data \"ha_etcd_snapshots\" \"x\" {{\n  cluster = ha_etcd_cluster.this.access\n  store = \"s\"\n  \
@@ -66,40 +71,40 @@ impl<'a> Backed<'a> {
     }
 
     /// With these keys in the environment; all that engine and provider log is in `trace.log`.
-    fn run_as(&self, access: &str, secret: &str, arguments: &[&str]) -> Run {
+    pub(crate) fn run_as(&self, access: &str, secret: &str, arguments: &[&str]) -> Run {
         let mut command = self.on.command(arguments);
         command.env("AWS_ACCESS_KEY_ID", access).env("AWS_SECRET_ACCESS_KEY", secret);
         command.env("TF_LOG", "TRACE").env("TF_LOG_PATH", self.on.path("trace.log"));
         self.on.output(&arguments.join(" "), command)
     }
 
-    fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.run_as(ACCESS, SECRET, arguments)
     }
 
     #[track_caller]
-    fn apply(&self) -> Run {
+    pub(crate) fn apply(&self) -> Run {
         self.run(&["apply", "-auto-approve"]).succeeds()
     }
 
     #[track_caller]
-    fn apply_fails(&self) -> Run {
+    pub(crate) fn apply_fails(&self) -> Run {
         self.run(&["apply", "-auto-approve"]).fails()
     }
 
     #[track_caller]
-    fn plan(&self) -> Run {
+    pub(crate) fn plan(&self) -> Run {
         self.run(&["plan"]).succeeds()
     }
 
     /// Only outputs may change: what there is changes by itself.
     #[track_caller]
-    fn changes_nothing(&self) {
+    pub(crate) fn changes_nothing(&self) {
         self.plan().never_says("will be updated").never_says("will be created");
     }
 
     /// What is in the store: manifests, the oldest first, each with its data.
-    fn stored(&self) -> Vec<(Value, PathBuf)> {
+    pub(crate) fn stored(&self) -> Vec<(Value, PathBuf)> {
         let manifest = |path: PathBuf| {
             let manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
             let (name, digest) = (manifest["name"].as_str()?, manifest["sha256"].as_str()?);
@@ -178,7 +183,7 @@ impl<'a> Backed<'a> {
     }
 
     /// No key of the store is anywhere but where the hosts are to have it.
-    fn keeps_its_secrets(&self) {
+    pub(crate) fn keeps_its_secrets(&self) {
         for path in files(&self.on.path("")) {
             let at = path.strip_prefix(self.on.path("")).unwrap().to_string_lossy().into_owned();
             // The data of etcd is large, and etcd is told nothing of it.

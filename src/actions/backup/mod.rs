@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::look::Look;
 pub use self::site::{Setup, Site, Where};
+pub(in crate::actions) use self::stored::message;
 pub use self::stored::{Stored, stored, stored_in};
 use crate::actions::{former_key, is_former, parted, seen};
 use crate::domain::Next;

@@ -16,6 +16,8 @@ pub struct Stored {
     pub unverified: BTreeMap<String, (String, String)>,
     /// Hosts that did not answer, or the store that could not be looked into, and why.
     pub silent: BTreeMap<String, String>,
+    /// The key of the host through which a store was looked into.
+    pub through: Option<String>,
     /// Hosts on which something waits for a store, and why.
     pub waits: BTreeMap<String, String>,
 }
@@ -38,7 +40,7 @@ impl Stored {
                 }
             }
         }
-        self.snapshots.sort_by_key(|(key, it)| (it.covers(), it.taken, key.clone()));
+        self.snapshots.sort_by_key(|(key, it)| (it.covers(), it.taken, it.revision, key.clone()));
     }
 }
 
@@ -62,12 +64,15 @@ pub async fn stored_in(
     store: &ObjectStore,
     (cluster, name): (&str, &str),
 ) -> Stored {
-    let asked = async |_, host: crate::host::Host| {
-        host.stored_backups(message(store), (cluster, name)).await
+    let asked = async |key, host: crate::host::Host| {
+        Ok((key, host.stored_backups(message(store), (cluster, name)).await?))
     };
     let mut found = Stored::default();
     match fleet.first(asked).await {
-        Ok(backups) => found.take(&store.name, backups),
+        Ok((key, backups)) => {
+            found.take(&store.name, backups);
+            found.through = Some(key);
+        }
         Err(why) => {
             // Hosts often say the same.
             let why: BTreeSet<_> = why.values().map(|it| chain(it)).collect();
@@ -79,7 +84,7 @@ pub async fn stored_in(
 }
 
 /// As agents are told of it.
-pub(super) fn message(store: &ObjectStore) -> messages::ObjectStore {
+pub(in crate::actions) fn message(store: &ObjectStore) -> messages::ObjectStore {
     let keys = store.keys.as_ref().and_then(|it| it.print().ok()).unwrap_or_default();
     let bucket = store.bucket.print().unwrap_or_default();
     messages::ObjectStore { bucket: bucket.into(), keys: keys.into() }

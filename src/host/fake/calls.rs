@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::change::Calls;
 use super::files::{owner, text};
 use super::pki;
+use super::restore::STORE;
 use super::state::State;
 use crate::proto::agent::agent_server::Agent;
 use crate::proto::agent::file::Kind;
@@ -297,7 +298,9 @@ impl Agent for Calls {
     }
 
     async fn list_backups(&self, request: Request<ListBackupsRequest>) -> Answer<ListBackupsReply> {
-        Ok(Response::new(self.host.state().backups(&text(&request.into_inner().directory))))
+        let ListBackupsRequest { directory, store, .. } = request.into_inner();
+        let place = if store.is_some() { STORE.to_owned() } else { text(&directory) };
+        Ok(Response::new(self.host.state().backups(&place)))
     }
 
     async fn stage_snapshot(
@@ -352,9 +355,9 @@ impl Agent for Calls {
     }
 
     async fn fetch_backup(&self, request: Request<FetchBackupRequest>) -> Answer<FetchBackupReply> {
-        let FetchBackupRequest { claim, name, .. } = request.into_inner();
+        let FetchBackupRequest { claim, name, directory, .. } = request.into_inner();
         let line = format!("bring the snapshot {name} from a store");
-        self.change(claim, line, |_| Ok(FetchBackupReply::default())).await
+        self.change(claim, line, |it| it.fetch_backup(&name, &text(&directory))).await
     }
 
     async fn forget_backups(

@@ -7,11 +7,13 @@ use super::files::text;
 use super::state::State;
 use crate::proto::agent::put_snapshot_request::Message;
 use crate::proto::agent::{
-    Backup, ListBackupsReply, PrepareMemberReply, PrepareMemberRequest, PutSnapshotOpen,
-    PutSnapshotRequest, StageSnapshotReply, StageSnapshotRequest, SwitchMemberReply,
-    SwitchMemberRequest,
+    Backup, FetchBackupReply, ListBackupsReply, PrepareMemberReply, PrepareMemberRequest,
+    PutSnapshotOpen, PutSnapshotRequest, StageSnapshotReply, StageSnapshotRequest,
+    SwitchMemberReply, SwitchMemberRequest,
 };
 
+/// Where a host in memory has what others have in a store.
+pub(super) const STORE: &str = "/store";
 const MARK: &str = "member/ha-restored";
 
 /// What a client sends, once it has sent all.
@@ -44,6 +46,30 @@ impl State {
             Some(Backup { name: name(path)?, manifest, ..Backup::default() })
         });
         ListBackupsReply { backups: backups.collect(), ..ListBackupsReply::default() }
+    }
+
+    /// With the names that both have on a host.
+    pub(super) fn fetch_backup(
+        &mut self,
+        name: &str,
+        directory: &str,
+    ) -> Result<FetchBackupReply, Status> {
+        let begin = format!("{STORE}/{name}.");
+        let found = self.files.iter().filter_map(|(path, entry)| {
+            Some((path.strip_prefix(&begin)?.to_owned(), entry.content.clone()))
+        });
+        let found: Vec<_> = found.collect();
+        if found.is_empty() {
+            return Err(Status::failed_precondition(format!("{name} is not in the store")));
+        }
+        let mut reply = FetchBackupReply::default();
+        for (end, content) in found {
+            if end == "json" {
+                reply.manifest = content.clone().into();
+            }
+            reply.changed |= self.put(format!("{directory}/{name}.{end}"), &content, 0o600);
+        }
+        Ok(reply)
     }
 
     pub(super) fn stage_snapshot(

@@ -8,7 +8,8 @@ use super::model::{
 };
 use super::{EtcdCluster, Kept, Last, ill, imported, restore, wish};
 use crate::actions::etcd::{
-    Certificates, Consumer, EtcdCluster as World, KIND, Look, Restore, Setup, Site, preflight,
+    Certificates, Consumer, EtcdCluster as World, KIND, Look, Restore, Setup, Site, Terms,
+    preflight,
 };
 use crate::actions::{Own, former_key};
 use crate::domain::Kind;
@@ -42,7 +43,8 @@ impl Hosted for EtcdCluster {
     const LEAVING: Kind = Kind::MoveAside;
     type Setup = Setup;
     type Site = Site;
-    type More = ();
+    /// What is to be restored.
+    type More = Option<Terms>;
     type Observed = Observed;
     type Look = Look;
 
@@ -76,7 +78,7 @@ impl Hosted for EtcdCluster {
         prior: Option<&EtcdClusterModel>,
         private: &Kept,
         id: &str,
-    ) -> Result<Ready<Setup, Site>, Gap> {
+    ) -> Result<Ready<Setup, Site, Option<Terms>>, Gap> {
         let unknown = || {
             let detail = "A value of the cluster is not known.";
             Gap::Fault(Diagnostic::error("The etcd cluster cannot be worked on", detail))
@@ -125,7 +127,11 @@ impl Hosted for EtcdCluster {
                 Gap::Fault(fault.at(Path::root("certificates")))
             })?;
         }
-        Ok(Ready { setup, sites, targets, places, more: () })
+        // A look restores nothing, and needs no store.
+        let is_change = prior.is_some() || is_new;
+        let restores = is_change.then(|| restore::terms(prior, wanted, prior.map(|_| id), client));
+        let more = restores.transpose()?.flatten();
+        Ok(Ready { setup, sites, targets, places, more })
     }
 
     fn own(setup: &Setup) -> &Own {
@@ -138,26 +144,20 @@ impl Hosted for EtcdCluster {
 
     async fn go(
         client: &Client,
-        ready: Ready<Setup, Site>,
+        ready: Ready<Setup, Site, Option<Terms>>,
         errand: Errand<'_, Self>,
         context: &Context,
     ) -> Reached {
-        let Ready { setup, sites, targets, places, .. } = ready;
+        let Ready { setup, sites, targets, places, more: restores } = ready;
         let Errand { aim, mut announced, patient } = errand;
         let leaves = aim.leaves();
-        let restores = match aim {
-            Aim::Reach { prior, planned, id } => {
-                if prior.is_none() {
-                    // What a creation left that was never of use to anybody. A member that was never started, when the others
-                    // have found each other already, joins anew: nobody can tell whether it had data that is lost.
-                    for kind in [Kind::MoveAside, Kind::Remove] {
-                        announced.add(kind, members(planned).map(|(key, _)| key.as_str()));
-                    }
-                }
-                restore::terms(prior, planned, prior.map(|_| id))
+        if let Aim::Reach { prior: None, planned } = aim {
+            // What a creation left that was never of use to anybody. A member that was never started, when the others have
+            // found each other already, joins anew: nobody can tell whether it had data that is lost.
+            for kind in [Kind::MoveAside, Kind::Remove] {
+                announced.add(kind, members(planned).map(|(key, _)| key.as_str()));
             }
-            Aim::Leave(_) => None,
-        };
+        }
         let run = run(context, announced);
         let mut fleet = match locked(client, targets, &setup.own, &patient, &run).await {
             Ok(fleet) => fleet,

@@ -1,6 +1,7 @@
 //! `restore` of a cluster: what is written, what is wrong with it, and what it means.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::forecast;
 use super::model::{EtcdClusterModel, members};
@@ -14,7 +15,7 @@ use crate::domain::etcd::restore::{
 use crate::engine::{Announced, End, Fleet, steps_of};
 use crate::model;
 use crate::resources::host::{HostModel, target};
-use crate::resources::provider::Client;
+use crate::resources::provider::{Client, Gap};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::model::configured;
 use crate::tfplugin::path::Path;
@@ -28,13 +29,14 @@ model! {
         /// `snapshot`, or `survivor`: the data of the member that is left and goes furthest. What only the lost members had
         /// written is lost.
         from: Value<String> = optional().default("snapshot").check(one_of(&["snapshot", "survivor"])),
-        /// Object store of the provider block. This version reads snapshots from directories and files alone.
+        /// Name in `object_stores` of the provider. The host that can look into it first brings the snapshot, and is told the
+        /// keys for that alone. One of this, `file` and `directory`.
         store: Value<String> = optional(),
         /// A snapshot on the machine that runs Terraform, with its manifest beside it: `NAME.db.zst` or `NAME.db`, and `NAME.json`.
         file: Value<String> = optional(),
         /// Directory of an `ha_etcd_backup` on the hosts.
         directory: Value<String> = optional().check(text("an absolute path", |it| it.starts_with('/') && !it.ends_with('/'))),
-        /// Name of a snapshot in `directory`, or `latest`: the newest that was verified.
+        /// Name of a snapshot in `store` or `directory`, or `latest`: the newest that was verified.
         snapshot: Value<String> = optional().default("latest").check(text("a name without `/`", |it| !it.is_empty() && !it.contains('/'))),
         /// Gives up what was written since the snapshot. Required while the cluster has a quorum.
         discard_current_data: Value<bool> = optional().default(false),
@@ -75,15 +77,10 @@ pub(super) fn check(model: &EtcdClusterModel) -> Diagnostics {
             fault(one, "With `from = \"survivor\"` the data comes from a member that is left.")
         }
         (_, []) => fault("directory", "None of `file`, `directory` and `store` is set."),
-        (_, ["store"]) => {
-            let detail =
-                "This version reads snapshots from directories of hosts and from files alone.";
-            let fault = Diagnostic::error("Object stores cannot be used yet", detail);
-            let hint = "Fetch the snapshot with its manifest, and set `file`.";
-            fault.at(at("store")).hint(hint).into()
-        }
         (_, ["file"]) if !is_latest => {
-            fault("snapshot", "`file` names the snapshot already; `snapshot` is for `directory`.")
+            let detail =
+                "`file` names the snapshot already; `snapshot` is for `store` and `directory`.";
+            fault("snapshot", detail)
         }
         (_, [_]) => Diagnostics::new(),
         (_, [_, second, ..]) => {
@@ -143,43 +140,104 @@ pub(super) fn shrinks(
     })
 }
 
-/// What a run is to do. None: nothing is to be restored, or not all is known. `id`: of the cluster, once it has one.
+/// What a plan needs to know of it. None: nothing is to be restored, or not all is known. `id`: of the cluster, once it has
+/// one.
+pub(super) fn wanted(
+    prior: Option<&EtcdClusterModel>,
+    planned: &EtcdClusterModel,
+    id: Option<&str>,
+) -> Option<Wanted> {
+    let restore = planned.restore.known().filter(|_| grows(prior, planned) == Some(true))?;
+    let written = Written::of(restore)?;
+    Some(Wanted {
+        generation: generation(restore)?,
+        source: written.to_string(),
+        is_of_survivor: matches!(written, Written::Survivor),
+        discards: *restore.discard_current_data.known()?,
+        clients_stopped: *restore.clients_stopped.known()?,
+        resource: id.map(str::to_owned),
+    })
+}
+
+/// What a run is to do. None: nothing is to be restored.
+///
+/// # Errors
+/// The provider has no such store, or it is not known yet.
 pub(super) fn terms(
     prior: Option<&EtcdClusterModel>,
     planned: &EtcdClusterModel,
     id: Option<&str>,
-) -> Option<Terms> {
-    let restore = planned.restore.known().filter(|_| grows(prior, planned) == Some(true))?;
-    let (source, words) = source(restore)?;
-    let wanted = Wanted {
-        generation: generation(restore)?,
-        source: words,
-        is_of_survivor: source == Source::Survivor,
-        discards: *restore.discard_current_data.known()?,
-        clients_stopped: *restore.clients_stopped.known()?,
-        resource: id.map(str::to_owned),
+    client: &Client,
+) -> Result<Option<Terms>, Gap> {
+    let written = || Written::of(planned.restore.known()?);
+    let Some((wanted, written)) = wanted(prior, planned, id).zip(written()) else {
+        return Ok(None);
     };
-    Some(Terms { wanted, source })
+    Ok(Some(Terms { wanted, source: written.source(client)? }))
 }
 
-fn source(restore: &RestoreModel) -> Option<(Source, String)> {
-    if restore.from.known()? == "survivor" {
-        return Some((Source::Survivor, "the data of a member that is left".to_owned()));
-    }
-    if let Value::Known(file) = &restore.file {
-        return Some((Source::File(file.into()), format!("the snapshot in the file {file}")));
-    }
-    let path = restore.directory.known()?.clone();
-    Some(match restore.snapshot.known()?.as_str() {
-        "latest" => {
-            let words = format!("the newest verified snapshot in {path}");
-            (Source::Directory { path, snapshot: None }, words)
+/// Where the data comes from, as it is written. Of several snapshots None is the newest that was verified.
+enum Written<'a> {
+    Survivor,
+    File(&'a String),
+    Store(&'a String, Option<&'a String>),
+    Directory(&'a String, Option<&'a String>),
+}
+
+impl<'a> Written<'a> {
+    /// None: it is not known yet.
+    fn of(restore: &'a RestoreModel) -> Option<Self> {
+        if restore.from.known()? == "survivor" {
+            return Some(Self::Survivor);
         }
-        name => {
-            let words = format!("the snapshot {name} in {path}");
-            (Source::Directory { path, snapshot: Some(name.to_owned()) }, words)
+        if let Value::Known(file) = &restore.file {
+            return Some(Self::File(file));
         }
-    })
+        let snapshot = Some(restore.snapshot.known()?).filter(|it| *it != "latest");
+        if let Value::Known(store) = &restore.store {
+            return Some(Self::Store(store, snapshot));
+        }
+        Some(Self::Directory(restore.directory.known()?, snapshot))
+    }
+
+    fn source(&self, client: &Client) -> Result<Source, Gap> {
+        Ok(match self {
+            Self::Survivor => Source::Survivor,
+            Self::File(file) => Source::File(file.into()),
+            Self::Store(store, snapshot) => {
+                let store = client.object_store(store, &at("store"))?;
+                Source::Store { store, snapshot: snapshot.cloned() }
+            }
+            Self::Directory(path, snapshot) => {
+                Source::Directory { path: (*path).clone(), snapshot: snapshot.cloned() }
+            }
+        })
+    }
+}
+
+/// A run that goes on tells by it whether the same is wished.
+impl fmt::Display for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (place, snapshot) = match self {
+            Self::Survivor => return f.write_str("the data of a member that is left"),
+            Self::File(file) => return write!(f, "the snapshot in the file {file}"),
+            Self::Store(store, snapshot) => (format!("the store {store}"), snapshot),
+            Self::Directory(path, snapshot) => ((*path).clone(), snapshot),
+        };
+        match snapshot {
+            None => write!(f, "the newest verified snapshot in {place}"),
+            Some(name) => write!(f, "the snapshot {name} in {place}"),
+        }
+    }
+}
+
+/// A store that the provider block does not have. One that it may have later is none.
+pub(super) fn missing_store(planned: &EtcdClusterModel, client: &Client) -> Option<Diagnostic> {
+    let written = Written::of(planned.restore.known()?)?;
+    match written.source(client) {
+        Err(Gap::Fault(fault)) => Some(fault),
+        Err(Gap::Unknown(_)) | Ok(_) => None,
+    }
 }
 
 /// The steps of a restore, what of them is announced, and why there are none.

@@ -155,7 +155,7 @@ async fn reach<R: Hosted>(
     let keys = |it| R::hosts(it).map(|(key, _)| key);
     let patient = newcomers(prior.into_iter().flat_map(keys), keys(planned));
     let announced = R::announced(private).clone();
-    let errand = Errand { aim: Aim::Reach { prior, planned, id }, announced, patient };
+    let errand = Errand { aim: Aim::Reach { prior, planned }, announced, patient };
     Ok(R::go(client, ready, errand, context).await)
 }
 

@@ -141,7 +141,7 @@ pub(super) struct Errand<'a, R: Hosted> {
 /// What is to be there in the end.
 pub(super) enum Aim<'a, R: Hosted> {
     /// All that is planned, from what was.
-    Reach { prior: Option<&'a R::Model>, planned: &'a R::Model, id: &'a str },
+    Reach { prior: Option<&'a R::Model>, planned: &'a R::Model },
     /// Nothing of what was.
     Leave(&'a R::Model),
 }

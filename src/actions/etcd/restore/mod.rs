@@ -1,19 +1,23 @@
 //! A restore: what is seen of it on the hosts, and how each step of its planner is done.
 //!
-//! [`Restore`] is the world that a run goes through before that of the cluster. `source` finds the snapshot.
+//! [`Restore`] is the world that a run goes through before that of the cluster. `source` finds the
+//! snapshot, `stored` among those of backups.
 
 mod clients;
 mod perform;
 mod source;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use self::clients::Client;
 pub use self::clients::Reach;
 use super::EtcdCluster;
 use crate::actions::is_former;
 use crate::domain::Next;
+use crate::domain::backup::ObjectStore;
 use crate::domain::etcd::restore::{Found, Observed, Refusal, Step, Wanted, next};
 use crate::engine::World;
 use crate::host::HostError;
@@ -25,6 +29,13 @@ pub enum Source {
     Directory {
         /// Absolute.
         path: String,
+        /// Its name. None: the newest that was verified.
+        snapshot: Option<String>,
+    },
+    /// An object store, which hosts alone speak to.
+    Store {
+        /// Where it is, and what opens it.
+        store: Arc<ObjectStore>,
         /// Its name. None: the newest that was verified.
         snapshot: Option<String>,
     },

@@ -1,6 +1,5 @@
 //! Where the snapshot comes from: it is proven on one host, and lies there from then on.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{Restore, Source};
@@ -15,7 +14,10 @@ use crate::host::{Feed, File, Host, HostError, read_here, sum_here};
 impl Restore<'_, '_> {
     pub(super) async fn find(&mut self) -> Result<(), HostError> {
         let (key, reply) = match self.terms.source.clone() {
-            Source::Directory { path, snapshot } => self.in_directory(&path, snapshot).await?,
+            Source::Directory { path, snapshot } => {
+                self.in_directory(&path, snapshot.as_deref()).await?
+            }
+            Source::Store { store, snapshot } => self.in_store(&store, snapshot.as_deref()).await?,
             Source::File(path) => self.of_this_machine(&path).await?,
             Source::Survivor => self.of_survivor().await?,
         };
@@ -62,7 +64,7 @@ impl Restore<'_, '_> {
         found.ok_or_else(|| self.failed("its host is gone"))
     }
 
-    fn failed(&self, reason: &str) -> HostError {
+    pub(super) fn failed(&self, reason: &str) -> HostError {
         HostError::Failed {
             host: self.cluster.setup.called.clone(),
             call: format!("use {}", self.terms.wanted.source),
@@ -71,50 +73,8 @@ impl Restore<'_, '_> {
     }
 
     /// Below it lies what is not proven yet.
-    fn unproven(&self) -> String {
+    pub(super) fn unproven(&self) -> String {
         format!("{}/unproven", kept(&self.cluster.setup.desired.name))
-    }
-
-    async fn in_directory(
-        &mut self,
-        directory: &str,
-        snapshot: Option<String>,
-    ) -> Result<(String, StageSnapshotReply), HostError> {
-        let cluster = self.cluster.setup.desired.name.to_string();
-        let all: BTreeSet<String> = self.cluster.looks.keys().cloned().collect();
-        let asked =
-            self.cluster.fleet.some(&all, async |_, host| host.backups(directory, ("", "")).await);
-        let mut counted = Vec::new();
-        for (key, stored) in asked.await {
-            let Ok(stored) = stored else { continue };
-            let parsed =
-                |it: &crate::host::messages::Backup| Manifest::parse(&it.manifest, &it.name).ok();
-            counted.extend(stored.backups.iter().filter_map(parsed).map(|it| (key.clone(), it)));
-        }
-        let resource = &self.terms.wanted.resource;
-        let is_ours = |it: &Manifest| match resource {
-            Some(resource) => it.cluster_resource == *resource,
-            None => it.cluster == cluster,
-        };
-        let chosen = match &snapshot {
-            // Of whatever cluster: that is told when it was proven.
-            Some(name) => counted.into_iter().find(|it| it.1.name == *name),
-            None => counted
-                .into_iter()
-                .filter(|it| is_ours(&it.1))
-                .max_by_key(|(_, it)| (it.covers(), it.taken, it.revision)),
-        };
-        let Some((key, manifest)) = chosen else {
-            let what = snapshot.map_or_else(
-                || format!("a verified snapshot of the cluster {cluster}"),
-                |it| format!("a verified snapshot {it}"),
-            );
-            return Err(self.failed(&format!("no host that answers has {what} there")));
-        };
-        let path = format!("{directory}/{}", manifest.file());
-        let beside = format!("{directory}/{}", Manifest::beside(&manifest.name));
-        let reply = self.prove(&key, &path, &beside).await?;
-        Ok((key, reply))
     }
 
     async fn of_this_machine(
@@ -143,10 +103,11 @@ impl Restore<'_, '_> {
             let (path, content) = (description.clone(), manifest.clone());
             host.put(File { path, content, mode: 0o600, ..File::default() }).await
         });
-        brought.await?;
-        let reply = self.prove(&key, &stored, &description).await;
-        self.clear(&key, &folder).await?;
-        Ok((key, reply?))
+        let reply = match brought.await {
+            Ok(_) => self.prove(&key, &stored, &description).await,
+            Err(error) => Err(error),
+        };
+        self.swept(key, &folder, reply).await
     }
 
     async fn of_survivor(&mut self) -> Result<(String, StageSnapshotReply), HostError> {
@@ -158,11 +119,10 @@ impl Restore<'_, '_> {
         let folder = self.unproven();
         self.cluster.save_on(&key, (&folder, "survivor"), (status.revision, 1)).await?;
         let reply = self.prove(&key, &format!("{folder}/survivor.db"), "").await;
-        self.clear(&key, &folder).await?;
-        Ok((key, reply?))
+        self.swept(key, &folder, reply).await
     }
 
-    async fn prove(
+    pub(super) async fn prove(
         &mut self,
         key: &str,
         path: &str,
@@ -179,6 +139,18 @@ impl Restore<'_, '_> {
             host.stage_snapshot(request).await
         });
         proven.await?.ok_or_else(|| self.failed("its host is gone"))
+    }
+
+    /// What was not proven yet does not stay, whatever came of it.
+    pub(super) async fn swept(
+        &mut self,
+        key: String,
+        folder: &str,
+        reply: Result<StageSnapshotReply, HostError>,
+    ) -> Result<(String, StageSnapshotReply), HostError> {
+        let swept = self.clear(&key, folder).await;
+        let reply = reply?;
+        swept.map(|()| (key, reply))
     }
 
     async fn clear(&mut self, key: &str, folder: &str) -> Result<(), HostError> {

@@ -38,7 +38,9 @@ fn new_engine() -> Terraform {
         (format!("etcd-v{version}-linux-amd64.tar.gz"), Json::from("a".repeat(64)))
     };
     let checksums: serde_json::Map<_, _> = VERSIONS.iter().map(digest).collect();
-    let provider = json!({"artifacts": {"checksums": checksums}});
+    let s3 = json!({"bucket": "b", "access_key": "x", "secret_key": "y"});
+    let provider =
+        json!({"artifacts": {"checksums": checksums}, "object_stores": {"s": {"s3": s3}}});
     Terraform::new(erase_resource(EtcdCluster), provider)
 }
 

@@ -17,6 +17,10 @@ fn restore(more: Json) -> Json {
 
 /// On the second host lies a snapshot of the cluster, as its record calls it, and an older one.
 fn keep_snapshots(machines: &Machines) {
+    keep_snapshots_in(machines, &[1], "/srv/etcd");
+}
+
+fn keep_snapshots_in(machines: &Machines, hosts: &[usize], folder: &str) {
     let all = machines.host(HOSTS[0]).contents();
     let record = all.iter().find_map(|it| it.strip_prefix("etcd_cluster-prod "));
     let id = record.and_then(|it| it.split("\\\"id\\\": \\\"").nth(1)?.split('\\').next());
@@ -31,11 +35,12 @@ fn keep_snapshots(machines: &Machines) {
             revision,
             ..Manifest::empty()
         };
-        let host = machines.host(HOSTS[1]);
         let data = format!("the data of snapshot {number}");
-        host.edit(&format!("/srv/etcd/{}", manifest.file()), data.as_bytes());
         let text = manifest.print().unwrap();
-        host.edit(&format!("/srv/etcd/{}.json", manifest.name), text.as_bytes());
+        for host in hosts.iter().map(|it| machines.host(HOSTS[*it])) {
+            host.edit(&format!("{folder}/{}", manifest.file()), data.as_bytes());
+            host.edit(&format!("{folder}/{}.json", manifest.name), text.as_bytes());
+        }
     }
 }
 
@@ -80,6 +85,21 @@ async fn the_member_that_is_left_gives_its_data_to_all() {
     Story { event, ..story(&[wish("a1 b2 c3", json!({}))], last) }.sweep().await;
 }
 
+/// All of them look into the same store.
+#[tokio::test(start_paused = true)]
+async fn a_store_gives_back_what_all_hosts_have_lost() {
+    let event = |it: &Machines| {
+        keep_snapshots_in(it, &[0, 1, 2], "/store");
+        for at in &HOSTS[..3] {
+            let host = it.host(at);
+            host.crash(UNIT);
+            host.wipe("/var/lib/etcd/prod");
+        }
+    };
+    let last = wish("a1 b2 c3", restore(json!({"directory": null, "store": "s"})));
+    Story { event, ..story(&[wish("a1 b2 c3", json!({}))], last) }.sweep().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn new_hosts_begin_with_a_snapshot() {
     let last = wish("a1 b2 c3", restore(json!({"snapshot": "prod.n.1"})));
@@ -92,6 +112,14 @@ async fn a_cluster_moves_with_a_snapshot() {
     let last = wish("d4 e5 f6", restore(json!({"discard_current_data": true})));
     let before = wish("a1 b2 c3", json!({}));
     Story { event: keep_snapshots, ..story(&[before], last) }.sweep().await;
+}
+
+/// Makes a manifest on the second host that of another cluster.
+fn another(machines: &Machines, path: &str) {
+    let host = machines.host(HOSTS[1]);
+    let mut manifest: Json = serde_json::from_slice(&host.file(path).unwrap()).unwrap();
+    manifest["cluster_resource"] = "another".into();
+    host.edit(path, manifest.to_string().as_bytes());
 }
 
 async fn refused(event: fn(&Machines), last: Json, words: &str) {
@@ -122,14 +150,24 @@ async fn what_must_not_be_restored_leaves_the_cluster_as_it_is() {
     refused(keep_snapshots, quorum, "the cluster has a quorum").await;
     let other = |it: &Machines| {
         keep_snapshots(it);
-        let path = "/srv/etcd/prod.n.2.json";
-        let text = String::from_utf8(it.host(HOSTS[1]).file(path).unwrap()).unwrap();
-        let mut manifest: Json = serde_json::from_str(&text).unwrap();
-        manifest["cluster_resource"] = "another".into();
-        it.host(HOSTS[1]).edit(path, manifest.to_string().as_bytes());
+        another(it, "/srv/etcd/prod.n.2.json");
     };
     let named = given_up(json!({"snapshot": "prod.n.2"}));
     refused(other, named, "prod.n.2 is of another cluster (prod, another)").await;
+    let stored = || given_up(json!({"directory": null, "store": "s"}));
+    let why = "the store s: it has no verified snapshot of the cluster prod";
+    refused(nothing, stored(), why).await;
+    // Where the cluster has only a name yet, another of the same name could be meant.
+    let two = |it: &Machines| {
+        keep_snapshots(it);
+        another(it, "/srv/etcd/prod.n.1.json");
+    };
+    let machines = Machines::new(&HOSTS);
+    two(&machines);
+    let new = wish("a1 b2 c3", restore(json!({})));
+    let why = super::new_engine().apply(&machines, Some(&new)).await.unwrap_err();
+    assert!(why.contains("are of two clusters that are both called prod"), "{why}");
+    assert!(machines.clusters().is_empty());
     let minor = |it: &Machines| {
         keep_snapshots(it);
         let path = "/srv/etcd/prod.n.2.json";

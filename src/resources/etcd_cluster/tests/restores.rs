@@ -23,7 +23,10 @@ async fn one_source_is_named() {
     };
     check(json!({"directory": null}), "restore.directory", "None of `file`, `directory`").await;
     check(json!({"file": "/x.db"}), "restore.directory", "More than one of").await;
-    check(json!({"directory": null, "store": "s"}), "restore.store", "Object stores cannot").await;
+    let both = json!({"store": "s"});
+    check(both, "restore.directory", "More than one of").await;
+    let store = json!({"directory": null, "store": "s"});
+    check(store, "restore.store", "no `object_stores[\"s\"]`").await;
     let file = json!({"directory": null, "file": "/x.db", "snapshot": "x"});
     check(file, "restore.snapshot", "`file` names the snapshot already").await;
     check(json!({"from": "survivor"}), "restore.directory", "from a member that is left").await;
