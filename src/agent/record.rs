@@ -1,4 +1,5 @@
-//! Records: what a host says about itself, opaque to the agent but for the number of their format.
+//! Records: what a host says about itself, opaque to the agent but for the number of their format, and for who uses a
+//! cluster of etcd, which goes into the manifests of its snapshots.
 
 use rustix::fs::{Dir, Mode};
 

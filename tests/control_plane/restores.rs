@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+use terraform_provider_ha::domain::kubernetes::EncryptionKey;
+
 use crate::engine::Engine;
 use crate::plane::{NODES, Plane};
 
@@ -38,6 +41,7 @@ fn a_namespace_comes_back_and_controllers_see_it() {
     on.kubectl("a", &cave);
     wish(&on, "1", "");
     on.settle();
+    tells_whose_key_it_needs(&on);
     on.kubectl("b", &["delete", "namespace", "shop"]);
     on.kubectl("b", &["create", "configmap", "later"]);
     let last = on
@@ -74,6 +78,20 @@ fn a_namespace_comes_back_and_controllers_see_it() {
     on.until_kubectl("b", &account, "serviceaccount/default");
     on.kubectl("a", &["delete", "namespace", "shop"]);
     on.destroy_all();
+}
+
+/// The manifest of the newest snapshot names the key of Secrets by its fingerprint, and tells nothing else of it.
+fn tells_whose_key_it_needs(on: &Plane) {
+    let manifests = fs::read_dir(on.root("etcd").join("srv/etcd")).unwrap();
+    let manifests = manifests.map(|it| it.unwrap().path());
+    let newest = manifests.filter(|it| it.extension().is_some_and(|it| it == "json")).max();
+    let text = fs::read_to_string(newest.unwrap()).unwrap();
+    let key = on.root("a").join("etc/kubernetes-prod/pki/secretbox.key");
+    let key = fs::read_to_string(key).unwrap();
+    let fingerprint = EncryptionKey::new(key.trim_end()).unwrap().fingerprint();
+    let manifest: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(manifest["encryption_keys"], json!({"prod": fingerprint}), "{text}");
+    assert!(!text.contains(key.trim_end()));
 }
 
 /// What agents have noted on a node.

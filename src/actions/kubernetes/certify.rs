@@ -106,7 +106,9 @@ impl ControlPlane<'_> {
         for which in ALL {
             self.settle(which, &keys).await?;
         }
-        self.share_keys(&keys).await
+        let secret = self.share_keys(&keys).await?;
+        self.tell_etcd(secret.as_ref()).await;
+        Ok(())
     }
 
     pub(super) async fn make_folders(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {

@@ -118,7 +118,10 @@ impl Shared<'_> {
 impl ControlPlane<'_> {
     /// The keys of service accounts and Secrets are copied from a host that has begun, otherwise from any that has them, and
     /// made only where none does. What components read is copied beside them.
-    pub(super) async fn share_keys(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
+    pub(super) async fn share_keys(
+        &mut self,
+        keys: &BTreeSet<String>,
+    ) -> Result<Option<EncryptionKey>, HostError> {
         self.look().await;
         let (accounts, secret) = (self.accounts(keys).await?, self.secret()?);
         let public = public_half(&accounts).map_err(|reason| self.no_keys(reason))?;
@@ -151,14 +154,14 @@ impl ControlPlane<'_> {
             for (which, content) in authorities.into_iter().flatten() {
                 files.push(open(&format!("{}.crt", which.file()), content));
             }
-            let secret = secret.as_ref().map(|it| format!("{}\n", it.base64()));
-            files.extend(secret.map(|it| own(SECRETBOX, it.as_bytes(), "")));
+            let content = secret.as_ref().map(|it| format!("{}\n", it.base64()));
+            files.extend(content.map(|it| own(SECRETBOX, it.as_bytes(), "")));
             for file in files {
                 host.put(file).await?;
             }
             Ok(())
         });
-        gravest(put.await).map(drop)
+        gravest(put.await).map(|_| secret)
     }
 
     /// The host that is believed of those that have something, by its key.

@@ -9,7 +9,7 @@ use super::ControlPlane;
 use crate::actions::etcd::{self, Consumer, Consumers, issue};
 use crate::actions::notes::Journal as _;
 use crate::actions::{record_name, write_record};
-use crate::domain::kubernetes::Data;
+use crate::domain::kubernetes::{Data, EncryptionKey};
 use crate::engine::chain;
 use crate::engine::record::{Claim, Record};
 use crate::host::messages::SignRequest;
@@ -81,15 +81,8 @@ impl ControlPlane<'_> {
 
     async fn sign_there(&mut self, requests: &[SignRequest]) -> Result<Vec<String>, HostError> {
         let keys: Vec<String> = self.etcd.keys().map(str::to_owned).collect();
-        let (claim, id) = (self.etcd_claim(), self.setup.own.id.clone());
-        let all = keys.iter().cloned().collect();
-        let own = self.as_consumer();
-        let noted =
-            self.etcd.some(&all, async |_, host| note(&host, &claim, &id, Some(&own)).await);
-        // A host that does not answer now has the note from another.
-        for (key, error) in noted.await.into_iter().filter_map(|(key, it)| Some((key, it.err()?))) {
-            tracing::warn!(host = key, error = %chain(&error), "does not note who uses etcd");
-        }
+        let secret = self.looks.values().filter(|it| it.is_ours()).find_map(|it| it.key.clone());
+        self.note_there(secret.as_ref()).await;
         let mut why = None;
         for key in keys {
             let one = BTreeSet::from([key]);
@@ -113,6 +106,24 @@ impl ControlPlane<'_> {
         }))
     }
 
+    /// Notes on all hosts of etcd with which key Secrets are encrypted. None of them stays locked.
+    pub(super) async fn tell_etcd(&mut self, secret: Option<&EncryptionKey>) {
+        self.note_there(secret).await;
+        self.etcd.release().await;
+    }
+
+    async fn note_there(&mut self, secret: Option<&EncryptionKey>) {
+        let (claim, id) = (self.etcd_claim(), self.setup.own.id.clone());
+        let all = self.etcd.keys().map(str::to_owned).collect();
+        let own = self.as_consumer(secret);
+        let noted =
+            self.etcd.some(&all, async |_, host| note(&host, &claim, &id, Some(&own)).await);
+        // A host that does not answer now has the note from another.
+        for (key, error) in noted.await.into_iter().filter_map(|(key, it)| Some((key, it.err()?))) {
+            tracing::warn!(host = key, error = %chain(&error), "does not note who uses etcd");
+        }
+    }
+
     /// The objects stay; nobody lives off the cluster any more. A host that does not answer keeps its note.
     pub(super) async fn take_leave_of_etcd(&mut self) {
         let (claim, id) = (self.etcd_claim(), self.setup.own.id.clone());
@@ -124,13 +135,14 @@ impl ControlPlane<'_> {
         self.etcd.release().await;
     }
 
-    /// What it takes to stop the API servers, should the data be restored.
-    fn as_consumer(&self) -> Consumer {
+    /// What it takes to stop the API servers, should the data be restored, and to tell who can read it.
+    fn as_consumer(&self, secret: Option<&EncryptionKey>) -> Consumer {
         let own = &self.setup.own;
         let nodes = own.applied.get("nodes").and_then(|it| it.as_object());
         let way = |(key, node): (&String, &Json)| (key.clone(), node["host"].clone());
         let hosts = nodes.into_iter().flatten().map(way).collect();
-        Consumer { name: own.claim.name.clone(), hosts }
+        let encryption_key = secret.map(EncryptionKey::fingerprint);
+        Consumer { name: own.claim.name.clone(), hosts, encryption_key }
     }
 
     fn etcd_claim(&self) -> Claim {

@@ -2,6 +2,7 @@
 //!
 //! Where snapshots go to a store it stays on the disk until the store has it; `ship` brings it there.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -17,8 +18,10 @@ use crate::agent::forward;
 use crate::agent::line::hex;
 use crate::agent::part::Part;
 use crate::agent::place::{HostPath, Root};
+use crate::agent::record::get_records;
 use crate::agent::snapshot::{WAITING, credentials, receive, send, unasked};
 use crate::domain::backup::{Compression, Manifest, Moment, Schedule, Settings, stamp, surplus};
+use crate::domain::etcd::Consumers;
 use crate::remote::etcd::{Api, CoverKey, Proof, StatusResponse};
 
 /// A step of reading.
@@ -90,6 +93,7 @@ pub(super) async fn take(
         etcd_version: status.version.clone(),
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         compression: settings.compression,
+        encryption_keys: encryption_keys(root, settings).await?,
         ..Manifest::empty()
     };
     let path = HostPath::parse(settings.directory.as_bytes())?;
@@ -129,6 +133,18 @@ pub(super) async fn take(
         Ok(Outcome::Kept(Box::new(manifest)))
     };
     blocking(rest).await
+}
+
+/// As this host remembers who uses the cluster. What it does not know or cannot read it does not tell.
+async fn encryption_keys(
+    root: &Arc<Root>,
+    settings: &Settings,
+) -> Result<BTreeMap<String, String>, Fault> {
+    let (at, name) = (Arc::clone(root), Consumers::record(&settings.cluster.name));
+    let records = blocking(move || get_records(&at, &[name])).await?;
+    let known =
+        records.first().and_then(|it| serde_json::from_slice::<Consumers>(&it.content).ok());
+    Ok(known.unwrap_or_default().encryption_keys())
 }
 
 /// Says in the cluster that there is this one. False: there was one of its moment, or a later one. What the cluster takes

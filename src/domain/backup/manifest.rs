@@ -1,5 +1,7 @@
 //! What stands beside a snapshot: whose it is, of when, and what its bytes are to be.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::schedule::Moment;
@@ -73,6 +75,10 @@ pub struct Manifest {
     pub sha256: String,
     /// Of the snapshot before it was compressed, with the digest at its end, in bytes.
     pub database_size: u64,
+    /// Fingerprints of the keys that Secrets in it are encrypted with, by the names of the control planes that used the
+    /// cluster; as far as its hosts knew them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub encryption_keys: BTreeMap<String, String>,
 }
 
 /// Why something is no manifest.
@@ -114,6 +120,7 @@ impl Manifest {
             size: 0,
             sha256: String::new(),
             database_size: 0,
+            encryption_keys: BTreeMap::new(),
         }
     }
 

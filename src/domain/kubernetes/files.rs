@@ -3,6 +3,8 @@
 use std::fmt;
 use std::fmt::Write as _;
 
+use sha2::{Digest as _, Sha256};
+
 use super::arguments::Component;
 use super::desired::Desired;
 use super::flags::{EVENT_RATE_LIMIT, plugins};
@@ -35,6 +37,12 @@ impl EncryptionKey {
     /// 32 bytes in base64.
     pub fn base64(&self) -> &str {
         &self.0
+    }
+
+    /// Tells keys from each other, and nothing of them: half a digest, in hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(format!("fingerprint of {}", self.0));
+        digest.iter().take(16).fold(String::new(), |text, it| format!("{text}{it:02x}"))
     }
 
     /// What a file that [`files`] made holds. None: nobody of us made it.

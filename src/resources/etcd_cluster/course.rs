@@ -172,14 +172,17 @@ impl Hosted for EtcdCluster {
         let shown = fleet.host_keys();
         let desired = setup.desired.clone();
         let mut world = World::new(&mut fleet, setup, sites, leaves);
+        let mut unreadable = None;
         if let Some(terms) = restores {
             let reach = |it: &Consumer| restore::reach(it, client);
-            let stopped =
-                converge(&mut Restore::new(&mut world, terms, &reach), &run).await.stopped;
+            let mut restore = Restore::new(&mut world, terms, &reach);
+            let stopped = converge(&mut restore, &run).await.stopped;
+            unreadable = as_one("A snapshot holds what cannot be read", restore.unreadable());
             if let Some(stopped) = stopped {
                 let (looks, id) = (world.looks().clone(), world.id().to_owned());
                 fleet.release().await;
-                return Reached { looks, places, shown, ..Reached::nothing(id, stopped) };
+                let warnings = unreadable.into_iter().collect();
+                return Reached { looks, places, shown, warnings, ..Reached::nothing(id, stopped) };
             }
         }
         let converged = converge(&mut world, &run).await;
@@ -188,7 +191,7 @@ impl Hosted for EtcdCluster {
         let told = converged.observed.iter().filter(|_| !leaves);
         let told = told.flat_map(|it| warnings(&desired, it));
         let told = as_one("Something about the etcd cluster is worth knowing", told);
-        let warnings = told.into_iter().collect();
+        let warnings = told.into_iter().chain(unreadable).collect();
         let (observed, stopped) = (converged.observed, converged.stopped);
         Reached { id, observed, stopped, looks, places, shown, warnings }
     }

@@ -1,9 +1,9 @@
 //! API servers that use the cluster, on hosts of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Restore;
-use crate::actions::etcd::consumers::Consumer;
+use crate::actions::etcd::consumers::{Consumer, Consumers};
 use crate::actions::kubernetes::api_server_unit;
 use crate::domain::etcd::restore::Clients;
 use crate::engine::{Fleet, chain, gravest};
@@ -27,9 +27,9 @@ pub(super) struct Client {
 impl Restore<'_, '_> {
     /// Who uses the cluster, and whether they run.
     pub(super) async fn look_at_clients(&mut self) -> Clients {
-        let ours = || self.cluster.looks.values().filter(|it| it.is_ours());
-        let ids: BTreeSet<String> = ours().flat_map(|it| it.consumers.iter().cloned()).collect();
-        let known: BTreeMap<_, _> = ours().flat_map(|it| it.known.0.clone()).collect();
+        let ours = self.cluster.looks.values().filter(|it| it.is_ours());
+        let ids: BTreeSet<String> = ours.flat_map(|it| it.consumers.iter().cloned()).collect();
+        let known = self.known_clients().0;
         let mut found = Clients::default();
         for id in ids {
             if !self.clients.contains_key(&id)
@@ -56,6 +56,12 @@ impl Restore<'_, '_> {
             }
         }
         found
+    }
+
+    /// As the hosts remember them.
+    pub(super) fn known_clients(&self) -> Consumers {
+        let ours = self.cluster.looks.values().filter(|it| it.is_ours());
+        Consumers(ours.flat_map(|it| it.known.0.clone()).collect())
     }
 
     pub(super) async fn stop_clients(&mut self) -> Result<(), HostError> {

@@ -65,13 +65,20 @@ pub struct Restore<'a, 'b> {
     clients: BTreeMap<String, Client>,
     /// Those that were stopped were started again.
     are_started: bool,
+    /// What is in the snapshot and cannot be read.
+    unreadable: Vec<String>,
 }
 
 impl<'a, 'b> Restore<'a, 'b> {
     /// Nothing is looked at yet.
     pub fn new(cluster: &'a mut EtcdCluster<'b>, terms: Terms, reach: Reach<'a>) -> Self {
         let (found, clients, are_started) = (None, BTreeMap::new(), false);
-        Self { cluster, terms, found, reach, clients, are_started }
+        Self { cluster, terms, found, reach, clients, are_started, unreadable: Vec::new() }
+    }
+
+    /// What the snapshot holds and nobody can read, as far as that is known; in words.
+    pub fn unreadable(&self) -> &[String] {
+        &self.unreadable
     }
 }
 

@@ -6,8 +6,8 @@ use super::{Restore, Source};
 use crate::actions::is_former;
 use crate::domain::artifacts::Digest;
 use crate::domain::backup::{Compression, MOST_MANIFEST, Manifest};
-use crate::domain::etcd::kept;
 use crate::domain::etcd::restore::{Found, Origin, staged};
+use crate::domain::etcd::{Consumers, kept};
 use crate::host::messages::{StageSnapshotReply, StageSnapshotRequest};
 use crate::host::{Feed, File, Host, HostError, read_here, sum_here};
 
@@ -29,7 +29,9 @@ impl Restore<'_, '_> {
                 let name = serde_json::from_slice::<Manifest>(text).map(|it| it.name);
                 let name = name.map_err(|it| self.failed(&it.to_string()))?;
                 let manifest = Manifest::parse(text, &name);
-                Some(origin(manifest.map_err(|it| self.failed(&it.to_string()))?))
+                let manifest = manifest.map_err(|it| self.failed(&it.to_string()))?;
+                self.unreadable = unreadable(&manifest, &self.known_clients());
+                Some(origin(manifest))
             }
         };
         let (size, revision) = (reply.size, reply.revision);
@@ -159,11 +161,57 @@ impl Restore<'_, '_> {
     }
 }
 
+/// Secrets that were encrypted with another key than the one that is there now.
+fn unreadable(manifest: &Manifest, known: &Consumers) -> Vec<String> {
+    let known = known.encryption_keys();
+    let other = |(plane, key): (&String, &String)| {
+        let now = known.get(plane).filter(|it| *it != key)?;
+        Some(format!(
+            "the Secrets of {plane} in {} are encrypted with the key {key}, and its nodes have {now}: they can be read again where a recovery bundle of that time brings the key back",
+            manifest.name
+        ))
+    };
+    manifest.encryption_keys.iter().filter_map(other).collect()
+}
+
 fn origin(manifest: Manifest) -> Origin {
     Origin {
         name: manifest.name,
         cluster: manifest.cluster,
         resource: manifest.cluster_resource,
         version: manifest.etcd_version.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::etcd::Consumer;
+
+    #[test]
+    fn secrets_of_another_key_are_told_of() {
+        let key = |it: &str| BTreeMap::from([("prod".to_owned(), it.to_owned())]);
+        let of = |keys| Manifest {
+            name: "p.n.1".to_owned(),
+            encryption_keys: keys,
+            ..Manifest::empty()
+        };
+        let known = |key: Option<&str>| {
+            let (name, hosts) = ("prod".to_owned(), serde_json::Map::new());
+            let encryption_key = key.map(str::to_owned);
+            Consumers([("1".to_owned(), Consumer { name, hosts, encryption_key })].into())
+        };
+        let told = unreadable(&of(key("old")), &known(Some("new")));
+        assert!(told[0].starts_with("the Secrets of prod in p.n.1 are encrypted with"), "{told:?}");
+        for (manifest, known) in [
+            (of(key("one")), known(Some("one"))),
+            (of(key("one")), known(None)),
+            (of(key("one")), Consumers::default()),
+            (of(BTreeMap::new()), known(Some("one"))),
+        ] {
+            assert_eq!(unreadable(&manifest, &known), [""; 0]);
+        }
     }
 }
