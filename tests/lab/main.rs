@@ -57,6 +57,7 @@ mod workspace;
 mod balancer;
 mod control_plane;
 mod control_plane_faults;
+mod control_plane_restores;
 mod etcd;
 mod examples;
 mod front_door;

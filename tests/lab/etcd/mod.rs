@@ -6,8 +6,10 @@ mod certificates;
 pub(crate) mod client;
 pub(crate) mod cluster;
 
+mod guide;
 mod interrupted;
 mod life;
+mod restores;
 mod secrets;
 mod suffering;
 mod sweep;
