@@ -27,13 +27,21 @@ impl Plane {
 
     /// With the programs of Kubernetes beside those of etcd.
     pub(crate) fn on(on: Cluster) -> Self {
+        let plane = Self { on };
+        plane.offer(VERSION);
+        plane
+    }
+
+    /// Programs of this version of Kubernetes from now on: their names do not have it.
+    pub(crate) fn offer(&self, version: &str) {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lab-binaries");
-        let home = crate::program::run(script, &["kubernetes", VERSION]).unwrap();
+        let home = crate::program::run(script, &["kubernetes", version]).unwrap();
         for entry in fs::read_dir(PathBuf::from(home.trim())).unwrap() {
             let entry = entry.unwrap();
-            symlink(entry.path(), on.artifacts().join(entry.file_name())).unwrap();
+            let offered = self.on.artifacts().join(entry.file_name());
+            let _ = fs::remove_file(&offered);
+            symlink(entry.path(), offered).unwrap();
         }
-        Self { on }
     }
 
     /// One member of etcd on the first host, and nodes by key and host; `more` are arguments of the control plane.

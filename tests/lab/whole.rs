@@ -1,5 +1,6 @@
 //! The whole product for a while, from bare hosts to bare hosts, and what clients notice: some write to etcd and read it back,
-//! others ask the API through the virtual IP. It takes minutes, so it runs before a release (`make soak`).
+//! others ask the API through the virtual IP. In the end two of three machines are lost with all that they had. It takes
+//! minutes, so it runs before a release (`make soak`).
 
 use std::time::Instant;
 
@@ -17,9 +18,12 @@ use crate::processes::until_within;
 /// The hosts of the example that have nothing but a balancer at first.
 const BALANCERS: [usize; 2] = [3, 4];
 
+/// The minor after that with which the example begins.
+const NEXT: &str = "1.35.4";
+
 /// What clients noticed, as rows of a table.
 struct Notes<'a> {
-    client: &'a Client,
+    client: Client,
     load: &'a Load,
     rows: Vec<String>,
 }
@@ -58,7 +62,7 @@ fn the_whole_lives_and_no_acknowledged_write_is_lost() {
     let client = Client::start(&on.plane.on, &ALL);
     let load = Load::start(on.to(), &on.caller());
     load.runs_on();
-    let mut notes = Notes { client: &client, load: &load, rows: Vec::new() };
+    let mut notes = Notes { client, load: &load, rows: Vec::new() };
     notes.during("nothing happens", || load.runs_on());
     let three = ["a", "b", "c"];
     let other = ["a", "b", "lb1"];
@@ -102,7 +106,32 @@ fn the_whole_lives_and_no_acknowledged_write_is_lost() {
         on.lab().start(holder);
         example.plan_is_empty();
     });
-    let rows = notes.rows.join("\n");
+
+    on.plane.offer(NEXT);
+    example.variables.insert("kubernetes_version", NEXT.to_owned());
+    notes.during("Kubernetes goes to the next minor", || {
+        example.settle().says("restart kube-apiserver on");
+    });
+    for host in [0, 1, 2] {
+        let started = on.plane.shown(host, "kube-apiserver", "ExecStart");
+        assert!(started.contains(&format!("/{NEXT}/")), "{started}");
+        assert_eq!(on.plane.status(host, "/readyz"), "200");
+    }
+
+    // What only the lost ones have acknowledged would be lost with them: so nobody writes any more.
+    notes.client.stop();
+    example.variables.insert("restore", "{ generation = 1, from = \"survivor\" }".to_owned());
+    notes.during("two of three machines are lost, what the third has is restored", || {
+        for host in [0, 1] {
+            on.lab().cut_power(host);
+        }
+        for host in [0, 1] {
+            on.lab().rebuild(host);
+        }
+        example.settle().says("prove the data of a member that is left");
+    });
+    let Notes { client, rows, .. } = notes;
+    let rows = rows.join("\n");
     drop(load);
     let writes = client.end();
     let began = Instant::now();

@@ -101,12 +101,17 @@ impl Client {
         Lap { gap, writes: shared.acknowledged.len(), unanswered }
     }
 
-    /// Ends it; every write that was acknowledged is there. How many they were.
-    pub(crate) fn end(self) -> usize {
+    /// Writes nothing more.
+    pub(crate) fn stop(&mut self) {
         self.shared.lock().unwrap().is_ended = true;
-        for worker in self.workers {
+        for worker in self.workers.drain(..) {
             worker.join().unwrap();
         }
+    }
+
+    /// Ends it; every write that was acknowledged is there. How many they were.
+    pub(crate) fn end(mut self) -> usize {
+        self.stop();
         let shared = self.shared.lock().unwrap();
         let there = runtime().block_on(all(&self.credentials, &self.addresses));
         let lost: Vec<_> =
