@@ -20,6 +20,7 @@ mod directory;
 #[path = "../tests/cli/engine.rs"]
 #[allow(unused_imports, unused_macros, reason = "shared with tests")]
 mod engine;
+mod floor;
 #[path = "../tests/etcd/local.rs"]
 #[allow(unused_imports, unused_macros, reason = "shared with tests")]
 mod local;
@@ -41,19 +42,16 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use self::engine::Engine;
+use self::floor::{PLANS, apply, apply_of_nothing, less, machine, plans};
 use self::local::{Local, VERSION};
 use self::report::{Result, done, outcome, report};
 use self::turns::{Aim, Row, load, table, timed, turns};
 use self::writer::Writers;
 
 const NODES: [&str; 3] = ["a", "b", "c"];
-/// How often clusters are made; plans; planned and unplanned losses of a member.
+/// How often clusters are made; planned and unplanned losses of a member.
 const CLUSTERS: usize = 7;
-const PLANS: usize = 15;
 const LOSSES: usize = 7;
-
-/// A configuration that is nothing but the work of the engine.
-const NOTHING: &str = "resource \"terraform_data\" \"this\" {\n  input = \"x\"\n}\n";
 
 fn main() -> ExitCode {
     outcome(compare())
@@ -65,16 +63,12 @@ fn compare() -> Result<()> {
     let on = place()?;
     on.wish(&NODES, "");
     on.apply();
-    rows.push(plans(&on)?);
+    rows.push(plans("plan without a change", Aim::AtMost(1000.0), || on.plan_is_empty())?);
     rows.extend(losses(&on)?);
-    let version = Engine::Terraform.command().arg("version").output()?.stdout;
-    let version = String::from_utf8(version)?;
     let head = format!(
-        "{}, etcd {VERSION}, {} cores, {}, load average {load} before it began; {CLUSTERS} clusters, {PLANS} plans, \
-         {LOSSES} of each kind of loss, in turns; medians with their ranges.",
-        version.lines().next().unwrap_or_default(),
-        thread::available_parallelism()?,
-        std::env::consts::ARCH,
+        "{}, etcd {VERSION}, load average {load} before it began; {CLUSTERS} clusters, {PLANS} plans, {LOSSES} of each kind \
+         of loss, in turns; medians with their ranges.",
+        machine()?,
     );
     let table = format!("{head}\n\n{}", table("by hand", &rows)?);
     eprintln!("{table}");
@@ -83,14 +77,6 @@ fn compare() -> Result<()> {
 
 fn place() -> Result<Local> {
     Local::new(Engine::Terraform).ok_or_else(|| "there is no etcd to measure with".into())
-}
-
-/// Where nothing but the engine works.
-fn idle() -> Result<Local> {
-    let on = place()?;
-    fs::remove_file(on.path("provider.tf"))?;
-    fs::write(on.path("main.tf"), NOTHING)?;
-    Ok(on)
 }
 
 /// From bare hosts to a cluster that takes writes on every member.
@@ -107,10 +93,7 @@ fn creations() -> Result<Vec<Row>> {
                     Ok(())
                 })
             },
-            &mut || {
-                let on = idle()?;
-                timed(|| apply(&on))
-            },
+            &mut apply_of_nothing,
             &mut by_hand,
         ],
     )?;
@@ -119,16 +102,6 @@ fn creations() -> Result<Vec<Row>> {
         Row::ms("`terraform apply` of nothing", Aim::None, engine, Vec::new()),
         Row::ms("bare hosts to writes on all members", Aim::TimesPeer(1.5), own, hand),
     ])
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "one of several ways to do it, and others fail")]
-fn apply(on: &Local) -> Result<()> {
-    on.apply();
-    Ok(())
-}
-
-fn less(ours: &[f64], engine: &[f64]) -> Vec<f64> {
-    ours.iter().zip(engine).map(|(ours, engine)| ours - engine).collect()
 }
 
 fn write_everywhere(on: &Local) {
@@ -147,21 +120,6 @@ fn by_hand() -> Result<f64> {
     let mut command = Command::new(script);
     command.arg(root).arg(&on.programs).arg(VERSION).args(NODES.map(|it| on.address(it)));
     timed(|| done(&mut command))
-}
-
-/// A plan of what is as planned, beside one of nothing.
-fn plans(on: &Local) -> Result<Row> {
-    let nothing = idle()?;
-    nothing.apply();
-    let plan = |on: &Local| {
-        timed(|| {
-            on.plan_is_empty();
-            Ok(())
-        })
-    };
-    let [ours, engine] = turns(PLANS, [&mut || plan(on), &mut || plan(&nothing)])?;
-    let own = less(&ours, &engine);
-    Ok(Row::ms("plan without a change", Aim::AtMost(1000.0), own, Vec::new()))
 }
 
 /// What clients notice when every member is restarted as planned, and when the leader is killed.
