@@ -1,5 +1,6 @@
 //! Clients that write to etcd all the time, over gRPC and TLS on connections that they keep, and how long they had to wait.
 
+use std::error::Error;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use http::uri::PathAndQuery;
 use terraform_provider_ha::remote::etcd::{Channel, Credentials};
 use tokio::net::TcpStream;
@@ -20,6 +22,8 @@ use crate::report::Result;
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Between two writes of one client.
 const PAUSE: Duration = Duration::from_millis(5);
+/// Writes of [`fill`] that are on their way at the same time.
+const FILLERS: usize = 32;
 
 /// Clients that write until they are ended.
 pub(crate) struct Writers {
@@ -140,14 +144,36 @@ impl Worker {
             Some(channel) => channel,
             None => open(&self.credentials, member).await?,
         };
-        let mut grpc = Grpc::with_origin(channel.clone(), http::Uri::from_static("https://etcd"));
-        grpc.ready().await?;
-        let put = Put { key: format!("written/{}", self.number).into(), value: b"x".to_vec() };
-        let path = PathAndQuery::from_static("/etcdserverpb.KV/Put");
-        let codec = ProstCodec::<Put, PutReply>::default();
-        grpc.unary(tonic::Request::new(put), path, codec).await?;
+        put(&channel, format!("written/{}", self.number), b"x".to_vec()).await?;
         Ok(channel)
     }
+}
+
+async fn put(channel: &Channel, key: String, value: Vec<u8>) -> Result<()> {
+    let mut grpc = Grpc::with_origin(channel.clone(), http::Uri::from_static("https://etcd"));
+    grpc.ready().await?;
+    let put = Put { key: key.into(), value };
+    let path = PathAndQuery::from_static("/etcdserverpb.KV/Put");
+    let codec = ProstCodec::<Put, PutReply>::default();
+    grpc.unary(tonic::Request::new(put), path, codec).await?;
+    Ok(())
+}
+
+/// Puts so many keys below `folder` by a member, each with 8 KiB that nothing can compress.
+pub(crate) fn fill(member: IpAddr, keys: &Path, folder: &str, count: usize) -> Result<()> {
+    let credentials = credentials(keys)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let filler = async |client: usize| {
+        let channel = open(&credentials, member).await?;
+        for number in (client..count).step_by(FILLERS) {
+            let mut value = vec![0; 8 << 10];
+            aws_lc_rs::rand::fill(&mut value)?;
+            put(&channel, format!("{folder}/{number:08}"), value).await?;
+        }
+        Ok::<_, Box<dyn Error>>(())
+    };
+    let done = runtime.block_on(join_all((0..FILLERS).map(filler)));
+    done.into_iter().collect()
 }
 
 async fn open(credentials: &Credentials, member: IpAddr) -> Result<Channel> {

@@ -15,7 +15,7 @@ use crate::local_hosts::{LocalHosts, processes_of};
 use crate::processes::until_within;
 use crate::run::Run;
 
-const ETCD: &str = "3.6.16";
+pub(crate) const ETCD: &str = "3.6.16";
 pub(crate) const VERSION: &str = "1.34.4";
 pub(crate) const NODES: [&str; 3] = ["a", "b", "c"];
 pub(crate) const PROGRAMS: [&str; 3] =

@@ -1,8 +1,8 @@
 //! Clients that never pause, behind a small balancer that follows `/readyz`.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -37,8 +37,17 @@ pub(crate) struct Load {
     /// Clients end first: whom they ask is there until then.
     asks: CancellationToken,
     clients: Vec<JoinHandle<Told>>,
-    worst: Arc<AtomicUsize>,
+    absence: Arc<Mutex<Absence>>,
     answered: Arc<AtomicUsize>,
+}
+
+/// What the balancer has seen.
+#[derive(Clone, Copy, Debug, Default)]
+struct Absence {
+    /// API servers that were away at the same time.
+    worst: usize,
+    /// The longest time in which all were.
+    longest: Duration,
 }
 
 /// What clients have seen.
@@ -47,21 +56,21 @@ pub(crate) struct Told {
     answered: usize,
     /// Asked once more on another connection, since the server that goes away has told so.
     again: usize,
-    failed: Vec<String>,
-    longest: Duration,
-    /// API servers that were away at the same time.
-    worst: usize,
+    pub(crate) failed: Vec<String>,
+    /// That one request took.
+    pub(crate) longest: Duration,
+    absence: Absence,
 }
 
 impl Load {
     /// 50 requests a second, half of which write.
     pub(crate) async fn begin(at: &Local) -> Self {
-        let (ends, worst) = (CancellationToken::new(), Arc::<AtomicUsize>::default());
+        let (ends, absence) = (CancellationToken::new(), Arc::<Mutex<Absence>>::default());
         let (asks, answered) = (ends.child_token(), Arc::<AtomicUsize>::default());
         let access = at.access().await;
         let backend = |at: &SocketAddr| Backend { at: *at, is_ready: AtomicBool::new(true) };
         let backends: Arc<Vec<_>> = Arc::new(access.nodes.values().map(backend).collect());
-        let follow = follow(Arc::clone(&backends), Arc::clone(&worst));
+        let follow = follow(Arc::clone(&backends), Arc::clone(&absence));
         tokio::spawn(ends.clone().run_until_cancelled_owned(follow));
         let listener = TcpListener::bind((Local::place("front").address, 0)).await.unwrap();
         let front = listener.local_addr().unwrap();
@@ -73,7 +82,7 @@ impl Load {
             tokio::spawn(client.ask_on(asks.clone()))
         };
         let clients = (0..CLIENTS).map(client).collect();
-        Self { ends, asks, clients, worst, answered }
+        Self { ends, asks, clients, absence, answered }
     }
 
     /// Goes on until so many requests more were answered: what was changed may have been quick.
@@ -87,7 +96,7 @@ impl Load {
     /// What all of them have seen.
     pub(crate) async fn end(mut self) -> Told {
         self.asks.cancel();
-        let mut all = Told { worst: self.worst.load(Ordering::Relaxed), ..Told::default() };
+        let mut all = Told { absence: *self.absence.lock().unwrap(), ..Told::default() };
         for client in self.clients.drain(..) {
             let told = client.await.unwrap();
             all.answered += told.answered;
@@ -112,20 +121,32 @@ impl Told {
         eprintln!("{} answered, {} again, longest {:?}", self.answered, self.again, self.longest);
         assert!(at_least <= self.answered, "{self:?}");
         assert!(self.failed.is_empty(), "{self:?}");
-        assert!(self.worst <= 1, "{self:?}");
+        assert!(self.absence.worst <= 1 && self.without_any().is_zero(), "{self:?}");
+    }
+
+    /// The longest time in which no API server was ready, as far as a look every 250 ms can tell.
+    pub(crate) fn without_any(&self) -> Duration {
+        self.absence.longest
     }
 }
 
 /// All are asked at the same time, so that nobody counts as away who came back before another went.
-async fn follow(backends: Arc<Vec<Backend>>, worst: Arc<AtomicUsize>) {
+async fn follow(backends: Arc<Vec<Backend>>, absence: Arc<Mutex<Absence>>) {
+    let mut since = None;
     loop {
+        let begun = Instant::now();
         let asked = backends.iter().map(async |backend| {
             let is_ready = timeout(CHECK, is_ready(backend.at)).await.unwrap_or(None);
             backend.is_ready.store(is_ready.unwrap_or(false), Ordering::Relaxed);
             usize::from(is_ready != Some(true))
         });
         let away = join_all(asked).await.into_iter().sum();
-        worst.fetch_max(away, Ordering::Relaxed);
+        since = (away == backends.len()).then(|| since.unwrap_or(begun));
+        {
+            let mut absence = absence.lock().unwrap();
+            absence.worst = absence.worst.max(away);
+            absence.longest = absence.longest.max(since.map(|it| it.elapsed()).unwrap_or_default());
+        }
         sleep(PAUSE).await;
     }
 }

@@ -2,7 +2,7 @@
 
 #[allow(dead_code, reason = "others have agents elsewhere")]
 #[path = "agents.rs"]
-mod agents;
+pub(crate) mod agents;
 
 use std::fmt::Display;
 use std::fs;
