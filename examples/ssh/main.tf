@@ -46,7 +46,7 @@ module "control_plane" {
   kubernetes_version = var.kubernetes_version
   endpoint           = "${var.dns_zone == null ? local.virtual_address : "api.${var.dns_zone}"}:6443"
 
-  hosts               = { for name, address in var.hosts : name => { address = address } }
+  hosts               = { for name, address in var.hosts : name => { address = address, host_key = lookup(var.host_keys, name, null) } }
   etcd_members        = var.members
   control_plane_nodes = var.members
 

@@ -9,6 +9,12 @@ variable "hosts" {
   type        = map(string)
 }
 
+variable "host_keys" {
+  description = "Public keys of hosts, `ssh-ed25519 AAAA…`, by name: how to agree to that of a machine that was built anew."
+  type        = map(string)
+  default     = {}
+}
+
 variable "members" {
   description = "Names of the hosts with a member of etcd and an API server: one, three or five."
   type        = set(string)

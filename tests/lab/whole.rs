@@ -4,6 +4,8 @@
 
 use std::time::Instant;
 
+use serde_json::json;
+
 use crate::amid::{LIMIT, amid_command, kill_engine};
 use crate::balancer::faults::during;
 use crate::balancer::load::Load;
@@ -128,6 +130,13 @@ fn the_whole_lives_and_no_acknowledged_write_is_lost() {
         for host in [0, 1] {
             on.lab().rebuild(host);
         }
+        // They are other machines: somebody has to say that they are the right ones.
+        let key = |host: usize| {
+            let line = on.lab().hosts[host].known_hosts_line();
+            line.trim().split_once(' ').unwrap().1.to_owned()
+        };
+        let keys = json!({ "a": key(0), "b": key(1) });
+        example.variables.insert("host_keys", keys.to_string());
         example.settle().says("prove the data of a member that is left");
     });
     let Notes { client, rows, .. } = notes;
