@@ -1,7 +1,7 @@
 //! Pure: facts in, decisions out. Nothing here awaits, reads a clock or meets a host.
 //!
 //! Each topic has a `Desired`, an `Observed`, a `Step`, a `Refusal` and a planner `next`. Here is what they share.
-//! [`backup`], [`recovery`] and [`service`] are shared with the agent too.
+//! [`backup`], [`consumers`], [`recovery`] and [`service`] are shared with the agent too.
 
 #[cfg(feature = "provider")]
 pub mod artifacts;
@@ -10,6 +10,7 @@ pub mod backup;
 pub mod balancer;
 #[cfg(test)]
 mod chance;
+pub mod consumers;
 #[cfg(feature = "provider")]
 pub mod dns;
 #[cfg(feature = "provider")]

@@ -18,7 +18,7 @@ use crate::resources::provider::Client;
 use crate::resources::provider::tests::{USUAL, client};
 use crate::tfplugin::api::{AnyResource, Context, ImportKey, Saved, Written};
 use crate::tfplugin::diagnostics::{Diagnostics, Severity};
-use crate::tfplugin::value::Datum;
+use crate::tfplugin::value::{Datum, Set};
 use crate::tfplugin::wire::notation::datum;
 use crate::tfplugin::{gate, plan};
 
@@ -204,10 +204,18 @@ impl Terraform {
         // The plan of a run that goes on has less to announce.
         private["announced"] = Json::Null;
         let state = stored.state.entries().into_iter().flatten();
-        let state = state.map(|(name, it)| without_chance(&format!("{name} = {it:?}")));
+        let state = state.map(|(name, it)| without_chance(&format!("{name} = {}", plain(it))));
         let private = without_chance(&format!("beside the state: {private}"));
         std::iter::once(private).chain(state).collect()
     }
+}
+
+/// In words. A set has no order, and what an import finds has another one than what was configured.
+fn plain(value: &Datum) -> String {
+    let Datum::Set(Set(items)) = value else { return format!("{value:?}") };
+    let mut items: Vec<_> = items.iter().map(|it| format!("{it:?}")).collect();
+    items.sort();
+    format!("{items:?}")
 }
 
 /// Two ends of an operation, in words, are the same.

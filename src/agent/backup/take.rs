@@ -21,7 +21,7 @@ use crate::agent::place::{HostPath, Root};
 use crate::agent::record::get_records;
 use crate::agent::snapshot::{WAITING, credentials, receive, send, unasked};
 use crate::domain::backup::{Compression, Manifest, Moment, Schedule, Settings, stamp, surplus};
-use crate::domain::etcd::Consumers;
+use crate::domain::consumers::Consumers;
 use crate::remote::etcd::{Api, CoverKey, Proof, StatusResponse};
 
 /// A step of reading.

@@ -53,7 +53,6 @@ mod arguments;
 mod bootstrap;
 mod change;
 mod concerns;
-mod consumers;
 mod desired;
 mod expect;
 mod finish;
@@ -81,7 +80,6 @@ mod warnings;
 
 pub use self::arguments::{ArgumentFault, Arguments, Environment};
 pub use self::concerns::{Concern, Saying, are_replaceable, concerns};
-pub use self::consumers::{Consumer, Consumers};
 pub use self::desired::{
     ClusterName, Desired, Folder, MOST_MEMBERS, MOST_QUOTA, Name, OnDestroy, PeerUrl, Place, Port,
     Ports, TextFault, Wish,

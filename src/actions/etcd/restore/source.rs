@@ -6,8 +6,9 @@ use super::{Restore, Source};
 use crate::actions::is_former;
 use crate::domain::artifacts::Digest;
 use crate::domain::backup::{Compression, MOST_MANIFEST, Manifest};
+use crate::domain::consumers::Consumers;
+use crate::domain::etcd::kept;
 use crate::domain::etcd::restore::{Found, Origin, staged};
-use crate::domain::etcd::{Consumers, kept};
 use crate::host::messages::{StageSnapshotReply, StageSnapshotRequest};
 use crate::host::{Feed, File, Host, HostError, read_here, sum_here};
 
@@ -188,7 +189,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::domain::etcd::Consumer;
+    use crate::domain::consumers::Consumer;
 
     #[test]
     fn secrets_of_another_key_are_told_of() {
