@@ -148,22 +148,22 @@ impl Deref for Local {
 /// Makes two tests of each function, one for each engine; and of those after `once` one, for Terraform. They take minutes,
 /// most of which hosts wait for their clocks without any engine.
 macro_rules! for_each_engine_with_etcd {
-    ($($test:ident),+ $(; once $($once:ident),+)? $(,)?) => {
+    ($($test:ident),* $(; once $($once:ident),+)? $(,)?) => {
         mod terraform {
-            $crate::local::tests_with_etcd![Terraform: $($test),+ $(, $($once),+)?];
+            $crate::local::tests_with_etcd![Terraform: $($test)* $($($once)+)?];
         }
         mod tofu {
-            $crate::local::tests_with_etcd![Tofu: $($test),+];
+            $crate::local::tests_with_etcd![Tofu: $($test)*];
         }
     };
 }
 pub(crate) use for_each_engine_with_etcd;
 
 macro_rules! tests_with_etcd {
-    ($engine:ident: $($test:ident),+) => {
+    ($engine:ident: $($test:ident)*) => {
         $(#[test] fn $test() {
             if let Some(on) = $crate::local::Local::new($crate::engine::Engine::$engine) { super::$test(&on); }
-        })+
+        })*
     };
 }
 pub(crate) use tests_with_etcd;

@@ -10,7 +10,10 @@ use serde_json::Value;
 use crate::local::{Local, VERSION, for_each_engine_with_etcd};
 use crate::processes::{Running, children, until};
 
-for_each_engine_with_etcd![what_was_deleted_comes_back, two_of_three_and_then_all_come_back,];
+for_each_engine_with_etcd![
+    what_was_deleted_comes_back;
+    once two_of_three_and_then_all_come_back,
+];
 
 const ABC: [&str; 3] = ["a", "b", "c"];
 const DIRECTORY: &str = "directory = \"/srv/etcd\"";

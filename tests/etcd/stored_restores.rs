@@ -12,7 +12,7 @@ use crate::local::{Local, for_each_engine_with_etcd};
 use crate::restores::{get, restore, wipe};
 use crate::stores::{Backed, YEARLY};
 
-for_each_engine_with_etcd![what_all_hosts_have_lost_comes_out_of_a_store,];
+for_each_engine_with_etcd![; once what_all_hosts_have_lost_comes_out_of_a_store,];
 
 const STORE: &str = "store = \"s\"";
 /// Below it lies what was not proven.

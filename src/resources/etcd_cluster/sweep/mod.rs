@@ -30,7 +30,7 @@ static CAST: Cast<crate::actions::etcd::fake::Programs> = Cast {
     beside: clusters,
     // At the end of a cluster there is no quorum to keep.
     may_end_so: |it| it.ends_with("stops"),
-    most: usize::MAX,
+    most: 24,
 };
 
 fn new_engine() -> Terraform {
