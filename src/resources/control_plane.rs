@@ -17,10 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use self::course::remember;
-use self::model::{ControlPlaneModel, complete, nodes};
+use self::model::{ControlPlaneModel, complete};
 use super::fleet::{Ready, as_one, fleet, unseen};
-use super::hosted::{self, Hosted as _};
-use super::hosts::{self, Placed};
+use super::hosted::{self, Hosted as _, all_may_go};
+use super::hosts;
 use super::import::HostedIdentity;
 use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
@@ -72,7 +72,7 @@ impl Resource for ControlPlane {
     type Private = Kept;
 
     fn validate(&self, config: &ControlPlaneModel) -> Diagnostics {
-        let found = hosts::check(&Path::root("nodes"), &placed(config));
+        let found = hosts::check(&Path::root("nodes"), &Self::hosts(config).collect::<Vec<_>>());
         if found.has_errors() {
             return found;
         }
@@ -85,11 +85,15 @@ impl Resource for ControlPlane {
         let is_lost = prior.is_some_and(|it| recovery::is_lost(it, planned, &change.private));
         recovery::plan_bundle(prior, planned, is_lost);
         complete(planned);
-        let mut found = hosts::check_connections(&Path::root("nodes"), &placed(planned), client);
+        let mut found = hosts::check_connections(
+            &Path::root("nodes"),
+            &Self::hosts(planned).collect::<Vec<_>>(),
+            client,
+        );
         found.extend(prior.and_then(|it| other_authority(it, planned)));
         let desired = match wish::desired(planned) {
             None => {
-                change.private.announced = all_may_go(prior);
+                change.private.announced = all_may_go::<Self>(&[Kind::Remove], prior);
                 let early = forecast::early(prior, planned).map(Refusal::Version);
                 found.extend(early.iter().map(wish::explain));
                 return found;
@@ -214,14 +218,4 @@ fn other_authority(prior: &ControlPlaneModel, planned: &ControlPlaneModel) -> Op
     let detail = "Its authority is another one, and its `generation` is the same: this is another cluster, whose data is not that of this control plane.";
     let fault = Diagnostic::error("The control plane cannot move to another etcd", detail);
     Some(fault.at(Path::root("etcd")).hint("Set it back, or create a second control plane."))
-}
-
-/// While the map is not known, any node may have to go.
-fn all_may_go(prior: Option<&ControlPlaneModel>) -> Announced {
-    let all = prior.into_iter().flat_map(nodes);
-    Announced::each(&[Kind::Remove], all.map(|(key, _)| key.as_str()))
-}
-
-fn placed(model: &ControlPlaneModel) -> Vec<Placed<'_>> {
-    nodes(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address }).collect()
 }

@@ -19,11 +19,12 @@ use self::model::{EtcdBackupModel, hosts};
 use super::etcd_snapshots::dark;
 use super::fleet::{Ready, fleet, unseen};
 use super::hosted::{self, Hosted as _, all_may_go};
-use super::hosts::{self as places, Placed};
+use super::hosts as places;
 use super::import::HostedIdentity;
 use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
 use crate::actions::backup::{Setup, Stored, Where, look_at_all, stored, stored_in};
+use crate::domain::Kind;
 use crate::engine::{Announced, Fleet};
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
@@ -59,7 +60,11 @@ impl Resource for EtcdBackup {
         let planned = &change.planned;
         let at = Path::root("cluster").attribute("hosts");
         let mut found = wish::check(planned);
-        found.extend(places::check_connections(&at, &placed(planned), client));
+        found.extend(places::check_connections(
+            &at,
+            &Self::hosts(planned).collect::<Vec<_>>(),
+            client,
+        ));
         let prior = change.prior.as_ref().map(|it| &it.state);
         found.extend(other_cluster(prior, planned));
         if found.has_errors() {
@@ -76,7 +81,7 @@ impl Resource for EtcdBackup {
             || planned.cluster.known().is_none_or(|it| it.hosts.is_unknown())
             || hosts(planned).any(|(_, it)| it.host.is_unknown());
         if is_open {
-            change.private.announced = all_may_go::<Self>(prior);
+            change.private.announced = all_may_go::<Self>(&[Kind::Remove], prior);
             return found;
         }
         let forecast = forecast::forecast(prior, planned);
@@ -173,10 +178,6 @@ async fn there_is(fleet: &Fleet, setup: &Setup) -> Stored {
 /// Seconds since 1970.
 fn now() -> i64 {
     time::OffsetDateTime::from(SystemTime::now()).unix_timestamp()
-}
-
-fn placed(model: &EtcdBackupModel) -> Vec<Placed<'_>> {
-    hosts(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address }).collect()
 }
 
 fn other_cluster(prior: Option<&EtcdBackupModel>, planned: &EtcdBackupModel) -> Option<Diagnostic> {

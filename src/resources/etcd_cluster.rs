@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use self::course::remember;
 use self::model::{EtcdClusterModel, complete, members};
 use super::fleet::{Ready, as_one, fleet, unseen};
-use super::hosted::{self, Hosted as _};
-use super::hosts::{self, Placed};
+use super::hosted::{self, Hosted as _, all_may_go};
+use super::hosts;
 use super::import::HostedIdentity;
 use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
@@ -77,7 +77,7 @@ impl Resource for EtcdCluster {
     type Private = Kept;
 
     fn validate(&self, config: &EtcdClusterModel) -> Diagnostics {
-        let found = hosts::check(&Path::root("members"), &placed(config));
+        let found = hosts::check(&Path::root("members"), &Self::hosts(config).collect::<Vec<_>>());
         if found.has_errors() {
             return found;
         }
@@ -93,10 +93,15 @@ impl Resource for EtcdCluster {
             (planned.cluster_id, planned.ca_certificate) = (Value::Unknown, Value::Unknown);
         }
         complete(planned);
-        let mut found = hosts::check_connections(&Path::root("members"), &placed(planned), client);
+        let mut found = hosts::check_connections(
+            &Path::root("members"),
+            &Self::hosts(planned).collect::<Vec<_>>(),
+            client,
+        );
         let desired = match wish::desired(planned) {
             None => {
-                change.private.announced = unknown_members(change.prior.as_ref());
+                change.private.announced =
+                    all_may_go::<Self>(&[Kind::Remove, Kind::MoveAside], before);
                 found.extend(forecast::early(before, planned).iter().map(wish::explain));
                 return found;
             }
@@ -215,14 +220,4 @@ impl Resource for EtcdCluster {
     ) -> Result<Imported<Self>, Diagnostics> {
         hosted::import(client, key).await
     }
-}
-
-/// While the map is not known, any member may have to go.
-fn unknown_members(prior: Option<&Object<EtcdCluster>>) -> Announced {
-    let all = prior.into_iter().flat_map(|it| members(&it.state));
-    Announced::each(&[Kind::Remove, Kind::MoveAside], all.map(|(key, _)| key.as_str()))
-}
-
-fn placed(model: &EtcdClusterModel) -> Vec<Placed<'_>> {
-    members(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address }).collect()
 }

@@ -13,7 +13,7 @@ use super::pins::{Pins, Places, place_of};
 use super::provider::{Client, Gap};
 use crate::actions::{Own, former_key, record_name};
 use crate::domain::name::{Name, TextFault};
-use crate::engine::{Fleet, Run, Stopped};
+use crate::engine::{Converged, Fleet, Run, Stopped};
 use crate::host::Target;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
@@ -105,6 +105,20 @@ pub(super) struct Reached<Observed, Look> {
 }
 
 impl<Observed, Look> Reached<Observed, Look> {
+    /// Of hosts whose places and keys are told later.
+    pub(super) fn ended<Step>(
+        (id, looks): (&str, &BTreeMap<String, Look>),
+        converged: Converged<Observed, Step>,
+        warnings: Diagnostics,
+    ) -> Self
+    where
+        Look: Clone,
+    {
+        let Converged { observed, stopped, .. } = converged;
+        let (places, shown) = (Places::new(), BTreeMap::new());
+        Self { id: id.to_owned(), observed, stopped, looks: looks.clone(), places, shown, warnings }
+    }
+
     /// Nothing was looked at.
     pub(super) fn nothing(id: String, stopped: Stopped) -> Self {
         Self {
@@ -141,11 +155,11 @@ pub(super) async fn locked(
 
 /// The keys that were not there before. A host that was is not waited for: it may have died, and others go on without it.
 pub(super) fn newcomers<'a>(
-    before: impl Iterator<Item = &'a String>,
-    wanted: impl Iterator<Item = &'a String>,
+    before: impl Iterator<Item = &'a str>,
+    wanted: impl Iterator<Item = &'a str>,
 ) -> BTreeSet<String> {
     let before: BTreeSet<_> = before.collect();
-    wanted.filter(|it| !before.contains(it)).cloned().collect()
+    wanted.filter(|it| !before.contains(it)).map(str::to_owned).collect()
 }
 
 /// Writes what is only recorded to the hosts that answer soon. Whatever goes wrong: the state has it, and an apply that

@@ -23,6 +23,24 @@ pub struct Placed<'a> {
     pub address: &'a Value<String>,
 }
 
+/// The address in the cluster as it is written: its own, or that of its host.
+pub(super) fn written_address(host: &Value<HostModel>, address: &Value<String>) -> Value<String> {
+    match address {
+        Value::Null => host.known().map_or(Value::Unknown, |it| it.address.clone()),
+        given => given.clone(),
+    }
+}
+
+/// Whether two elements are meant to be one machine at one address in the cluster, however it is reached.
+pub(super) fn is_one_machine(
+    one: (&Value<HostModel>, &Value<String>),
+    other: (&Value<HostModel>, &Value<String>),
+) -> bool {
+    let machine = |host: &HostModel| (host.transport.clone(), host.root.clone());
+    written_address(one.0, one.1) == written_address(other.0, other.1)
+        && one.0.known().map(machine) == other.0.known().map(machine)
+}
+
 /// Everything that is wrong with the hosts of the map at `map`, as far as they are known. For validate and plan.
 pub fn check(map: &Path, placed: &[Placed<'_>]) -> Diagnostics {
     let mut faults = Diagnostics::new();

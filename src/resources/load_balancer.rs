@@ -17,14 +17,15 @@ use serde::{Deserialize, Serialize};
 
 use self::course::{remember, shared};
 pub(super) use self::model::BalancerAccessModel;
-use self::model::{LoadBalancerModel, complete, nodes};
+use self::model::{LoadBalancerModel, complete};
 use super::fleet::{Ready, fleet, unseen};
 use super::hosted::{self, Hosted as _, all_may_go};
-use super::hosts::{self, Placed};
+use super::hosts;
 use super::import::HostedIdentity;
 use super::pins::Pins;
 use super::provider::{Client, Gap, Ha};
 use crate::actions::balancer::look_at_all;
+use crate::domain::Kind;
 use crate::engine::Announced;
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Planning, Read, Resource,
@@ -55,7 +56,7 @@ impl Resource for LoadBalancer {
     type Private = Kept;
 
     fn validate(&self, config: &LoadBalancerModel) -> Diagnostics {
-        let found = hosts::check(&Path::root("nodes"), &placed(config));
+        let found = hosts::check(&Path::root("nodes"), &Self::hosts(config).collect::<Vec<_>>());
         if found.has_errors() {
             return found;
         }
@@ -65,11 +66,15 @@ impl Resource for LoadBalancer {
     async fn plan(&self, client: &Client, change: &mut Planning<Self>, _: &Context) -> Diagnostics {
         let planned = &mut change.planned;
         complete(planned);
-        let mut found = hosts::check_connections(&Path::root("nodes"), &placed(planned), client);
+        let mut found = hosts::check_connections(
+            &Path::root("nodes"),
+            &Self::hosts(planned).collect::<Vec<_>>(),
+            client,
+        );
         let prior = change.prior.as_ref().map(|it| &it.state);
         let desired = match wish::desired(planned) {
             None => {
-                change.private.announced = all_may_go::<Self>(prior);
+                change.private.announced = all_may_go::<Self>(&[Kind::Remove], prior);
                 return found;
             }
             Some(Err(faults)) => {
@@ -146,8 +151,4 @@ impl Resource for LoadBalancer {
     ) -> Result<Imported<Self>, Diagnostics> {
         hosted::import(client, key).await
     }
-}
-
-fn placed(model: &LoadBalancerModel) -> Vec<Placed<'_>> {
-    nodes(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address }).collect()
 }

@@ -17,15 +17,13 @@ use crate::engine::record::Record;
 use crate::engine::{Announced, Fleet, Stopped, converge};
 use crate::resources::certificates::{CertificateTerms, terms};
 use crate::resources::etcd_access;
-use crate::resources::fleet::{Laid, Ready, as_one, locked};
-use crate::resources::host::HostModel;
-use crate::resources::hosted::{End, Errand, Hosted, is_silence, join, left_behind};
+use crate::resources::fleet::{Laid, Ready, as_one};
+use crate::resources::hosted::{End, Hosted, Job, is_silence, join, known, left_behind, unknown};
+use crate::resources::hosts::Placed;
 use crate::resources::import::Sought;
 use crate::resources::pins::Places;
 use crate::resources::programs::programs;
 use crate::resources::provider::{Client, Gap};
-use crate::resources::run;
-use crate::tfplugin::api::Context;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
@@ -45,8 +43,8 @@ impl Hosted for ControlPlane {
     type Observed = Observed;
     type Look = Look;
 
-    fn hosts(model: &ControlPlaneModel) -> impl Iterator<Item = (&String, &Value<HostModel>)> {
-        nodes(model).map(|(key, it)| (key, &it.host))
+    fn hosts(model: &ControlPlaneModel) -> impl Iterator<Item = Placed<'_>> {
+        nodes(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address })
     }
 
     fn name(model: &ControlPlaneModel) -> Value<String> {
@@ -76,13 +74,7 @@ impl Hosted for ControlPlane {
         private: &Kept,
         id: &str,
     ) -> Result<Ready<Setup, Site, Fleet>, Gap> {
-        let unknown = || {
-            let detail = "A value of the control plane is not known.";
-            Gap::Fault(Diagnostic::error("The control plane cannot be worked on", detail))
-        };
-        let desired = wish::desired(wanted).ok_or_else(unknown)?;
-        let desired =
-            desired.map_err(|faults| faults.into_iter().next().map_or_else(unknown, Gap::Fault))?;
+        let desired = known::<Self, _>(wish::desired(wanted))?;
         let (access, etcd) = etcd_access::open(&wanted.etcd, &Path::root("etcd"), client)?;
         let all = [Some(wanted), prior].into_iter().flatten();
         let Laid { sites, targets, places } = Laid::out(
@@ -109,7 +101,7 @@ impl Hosted for ControlPlane {
             Some((key.clone(), Settings { version: it.version.parse().ok()?, is_current }))
         });
         let CertificateTerms { validity, ca_validity, extra_sans } =
-            terms(&wanted.certificates).ok_or_else(unknown)?;
+            terms(&wanted.certificates).ok_or_else(unknown::<Self>)?;
         let cluster = wanted.name.or_default();
         let is_new = prior.is_none() && wanted.id.known().is_none();
         let is_lost = prior.is_some_and(|it| recovery::is_lost(it, wanted, private));
@@ -117,7 +109,7 @@ impl Hosted for ControlPlane {
             if is_new || is_lost { recovery::keys(client, wanted, prior, &desired)? } else { None };
         let called = format!("kubernetes-{cluster}").parse();
         let setup = Setup {
-            called: called.map_err(|_| unknown())?,
+            called: called.map_err(|_| unknown::<Self>())?,
             certificates: CertificateWish { validity, ca_validity, extra_sans },
             own: Own::new(KIND, &cluster, id, is_new, wish::applied(wanted)),
             is_known: !is_new,
@@ -140,35 +132,24 @@ impl Hosted for ControlPlane {
         &setup.own
     }
 
-    fn announced(private: &Kept) -> &Announced {
-        &private.announced
+    fn announced(
+        private: &Kept,
+        _: Option<&ControlPlaneModel>,
+        _: &ControlPlaneModel,
+    ) -> Announced {
+        private.announced.clone()
     }
 
-    async fn go(
-        client: &Client,
-        ready: Ready<Setup, Site, Fleet>,
-        errand: Errand<'_, Self>,
-        context: &Context,
-    ) -> Reached {
-        let Ready { setup, sites, targets, places, more: mut etcd } = ready;
-        let Errand { aim, announced, patient } = errand;
-        let (leaves, run) = (aim.leaves(), run(context, announced));
-        let mut fleet = match locked(client, targets, &setup.own, &patient, &run).await {
-            Ok(fleet) => fleet,
-            Err(stopped) => return Reached::nothing(setup.own.id, stopped),
-        };
-        let shown = fleet.host_keys();
-        let desired = setup.desired.clone();
-        let mut world = World::new(&mut fleet, &mut etcd, setup, sites, leaves);
-        let converged = converge(&mut world, &run).await;
-        let (looks, id) = (world.looks().clone(), world.id().to_owned());
-        fleet.release().await;
+    async fn work(fleet: &mut Fleet, job: Job<'_, Self>) -> Result<Reached, Stopped> {
+        let Job { setup, sites, more: mut etcd, leaves, run, .. } = job;
+        let (leaves, desired) = (leaves.is_some(), setup.desired.clone());
+        let mut world = World::new(fleet, &mut etcd, setup, sites, leaves);
+        let converged = converge(&mut world, run).await;
         let told = converged.observed.iter().filter(|_| !leaves);
         let told = told.flat_map(|it| warnings(&desired, it));
         let told = as_one("Something about the control plane is worth knowing", told);
         let warnings = told.into_iter().collect();
-        let (observed, stopped) = (converged.observed, converged.stopped);
-        Reached { id, observed, stopped, looks, places, shown, warnings }
+        Ok(Reached::ended((world.id(), world.looks()), converged, warnings))
     }
 
     fn tell(reached: &Reached, state: &mut ControlPlaneModel) {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::model::{AuditModel, ComponentModel, ControlPlaneModel, NodeModel, address, nodes};
+use super::model::{AuditModel, ComponentModel, ControlPlaneModel, NodeModel, nodes};
 use crate::resources::checks::ip;
 use crate::resources::etcd_access::EtcdAccessModel;
 use crate::resources::filled::Fill;
+use crate::resources::hosts::written_address;
 use crate::tfplugin::value::Value;
 
 /// Ranges and addresses that nobody else has: of the network 0, which is no place for hosts, and of the discard prefix of
@@ -118,6 +119,7 @@ fn is_v6(model: &ControlPlaneModel) -> bool {
     if let Some(first) = model.service_cidrs.known().and_then(|it| it.first()) {
         return first.contains(':');
     }
-    let known = nodes(model).find_map(|(_, it)| ip(address(it).known()?));
+    let known =
+        nodes(model).find_map(|(_, it)| ip(written_address(&it.host, &it.address).known()?));
     known.is_some_and(|it| it.is_ipv6())
 }

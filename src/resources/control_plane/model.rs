@@ -13,6 +13,7 @@ use crate::resources::control_plane_access::{
 };
 use crate::resources::etcd_access::EtcdAccessModel;
 use crate::resources::host::HostModel;
+use crate::resources::hosts::{is_one_machine, written_address};
 use crate::tfplugin::model::{Timeouts, same_duration};
 use crate::tfplugin::value::{Datum, Set, Value};
 
@@ -168,14 +169,6 @@ pub(super) fn nodes(model: &ControlPlaneModel) -> impl Iterator<Item = (&String,
     model.nodes.known().into_iter().flatten()
 }
 
-/// The address of a node as it is written.
-pub(super) fn address(node: &NodeModel) -> Value<String> {
-    match &node.address {
-        Value::Null => node.host.known().map_or(Value::Unknown, |it| it.address.clone()),
-        given => given.clone(),
-    }
-}
-
 /// Everything computed that follows from what is configured and from what is known of the control plane.
 pub(super) fn complete(model: &mut ControlPlaneModel) {
     if model.nodes.is_unknown() {
@@ -183,7 +176,7 @@ pub(super) fn complete(model: &mut ControlPlaneModel) {
         return;
     }
     let port = model.port.clone();
-    let server = |node: &NodeModel| match (address(node), &port) {
+    let server = |node: &NodeModel| match (written_address(&node.host, &node.address), &port) {
         (Value::Known(address), Value::Known(port)) => {
             let ip = crate::resources::checks::ip(&address);
             let at = ip.map(|it| SocketAddr::new(it, *port).to_string());
@@ -193,7 +186,7 @@ pub(super) fn complete(model: &mut ControlPlaneModel) {
     };
     let host = |it: &NodeModel| ControlPlaneAccessHostModel {
         host: it.host.known().map_or(Value::Unknown, |it| Value::Known(it.clone())),
-        address: address(it),
+        address: written_address(&it.host, &it.address),
     };
     let servers = nodes(model).map(|(key, it)| (key.clone(), server(it)));
     let hosts: BTreeMap<_, _> = nodes(model).map(|(key, it)| (key.clone(), host(it))).collect();
@@ -236,13 +229,9 @@ pub(super) fn is_only_way(one: &ControlPlaneModel, other: &ControlPlaneModel) ->
     let before: BTreeMap<_, _> = nodes(one).collect();
     let mut moved = other.clone();
     for (key, node) in moved.nodes.known_mut().into_iter().flatten() {
-        let Some(was) = before.get(key).filter(|it| address(it) == address(node)) else {
-            return false;
-        };
-        let same = |host: &HostModel| (host.transport.clone(), host.root.clone());
-        if was.host.known().map(same) != node.host.known().map(same) {
-            return false;
-        }
+        let now = (&node.host, &node.address);
+        let is_same = |it: &&&NodeModel| is_one_machine((&it.host, &it.address), now);
+        let Some(was) = before.get(key).filter(is_same) else { return false };
         *node = (*was).clone();
     }
     complete(&mut moved);

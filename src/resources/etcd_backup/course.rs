@@ -9,16 +9,16 @@ use crate::actions::Own;
 use crate::actions::backup::{Backups, KIND, Look, Setup, Site};
 use crate::domain::backup::hosts::{Observed, Refusal};
 use crate::engine::record::Record;
-use crate::engine::{Announced, Stopped, converge};
-use crate::resources::fleet::{Laid, Ready, locked};
+use crate::engine::{Announced, Fleet, Stopped, converge};
+use crate::resources::etcd_access;
+use crate::resources::fleet::{Laid, Ready};
 use crate::resources::host::HostModel;
-use crate::resources::hosted::{Aim, End, Errand, Hosted};
-use crate::resources::hosts::cluster_address;
+use crate::resources::hosted::{End, Hosted, Job};
+use crate::resources::hosts::{Placed, cluster_address};
 use crate::resources::import::{HostedIdentity, Sought};
 use crate::resources::pins::Places;
 use crate::resources::provider::{Client, Gap};
-use crate::resources::{etcd_access, run};
-use crate::tfplugin::api::{Context, ImportKey, Resource as _};
+use crate::tfplugin::api::{ImportKey, Resource as _};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
@@ -37,8 +37,8 @@ impl Hosted for EtcdBackup {
     type Observed = Observed;
     type Look = Look;
 
-    fn hosts(model: &EtcdBackupModel) -> impl Iterator<Item = (&String, &Value<HostModel>)> {
-        hosts(model).map(|(key, it)| (key, &it.host))
+    fn hosts(model: &EtcdBackupModel) -> impl Iterator<Item = Placed<'_>> {
+        hosts(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address })
     }
 
     fn name(model: &EtcdBackupModel) -> Value<String> {
@@ -104,38 +104,18 @@ impl Hosted for EtcdBackup {
         &setup.own
     }
 
-    fn announced(private: &Kept) -> &Announced {
-        &private.announced
+    fn announced(private: &Kept, _: Option<&EtcdBackupModel>, _: &EtcdBackupModel) -> Announced {
+        private.announced.clone()
     }
 
-    async fn go(
-        client: &Client,
-        ready: Ready<Setup, Site>,
-        errand: Errand<'_, Self>,
-        context: &Context,
-    ) -> Reached {
-        let Ready { setup, sites, targets, places, .. } = ready;
-        let Errand { aim, announced, patient } = errand;
-        let leaves = match aim {
-            Aim::Reach { .. } => None,
-            Aim::Leave(state) => Some(wish::leave(state)),
-        };
-        let run = run(context, announced);
-        let mut fleet = match locked(client, targets, &setup.own, &patient, &run).await {
-            Ok(fleet) => fleet,
-            Err(stopped) => return Reached::nothing(setup.own.id, stopped),
-        };
-        let shown = fleet.host_keys();
-        let mut world = Backups::new(&mut fleet, setup, sites, leaves);
-        let converged = converge(&mut world, &run).await;
-        let (looks, id) = (world.looks().clone(), world.id().to_owned());
-        let mut warnings = Diagnostics::new();
-        if leaves.is_none() {
-            warnings.extend(converged.observed.iter().flat_map(silent));
-        }
-        fleet.release().await;
-        let (observed, stopped) = (converged.observed, converged.stopped);
-        Reached { id, observed, stopped, looks, places, shown, warnings }
+    async fn work(fleet: &mut Fleet, job: Job<'_, Self>) -> Result<Reached, Stopped> {
+        let Job { setup, sites, leaves, run, .. } = job;
+        let leaves = leaves.map(wish::leave);
+        let mut world = Backups::new(fleet, setup, sites, leaves);
+        let converged = converge(&mut world, run).await;
+        let told = converged.observed.iter().filter(|_| leaves.is_none());
+        let warnings = told.flat_map(silent).collect();
+        Ok(Reached::ended((world.id(), world.looks()), converged, warnings))
     }
 
     fn tell(_: &Reached, _: &mut EtcdBackupModel) {}

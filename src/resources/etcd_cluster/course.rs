@@ -18,17 +18,15 @@ use crate::domain::etcd::{
     ClusterId, Host, MemberId, Observed, Refusal, Settings, Warning, warnings,
 };
 use crate::engine::record::Record;
-use crate::engine::{Announced, Stopped, converge};
+use crate::engine::{Announced, Fleet, Stopped, converge};
 use crate::resources::certificates::{CertificateTerms, terms};
-use crate::resources::fleet::{Laid, Ready, as_one, locked};
-use crate::resources::host::HostModel;
-use crate::resources::hosted::{Aim, End, Errand, Hosted, is_silence, join, left_behind};
+use crate::resources::fleet::{Laid, Ready, as_one};
+use crate::resources::hosted::{End, Hosted, Job, is_silence, join, known, left_behind, unknown};
+use crate::resources::hosts::Placed;
 use crate::resources::import::Sought;
 use crate::resources::pins::Places;
 use crate::resources::programs::programs;
 use crate::resources::provider::{Client, Gap};
-use crate::resources::run;
-use crate::tfplugin::api::Context;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
@@ -48,8 +46,8 @@ impl Hosted for EtcdCluster {
     type Observed = Observed;
     type Look = Look;
 
-    fn hosts(model: &EtcdClusterModel) -> impl Iterator<Item = (&String, &Value<HostModel>)> {
-        members(model).map(|(key, it)| (key, &it.host))
+    fn hosts(model: &EtcdClusterModel) -> impl Iterator<Item = Placed<'_>> {
+        members(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address })
     }
 
     fn name(model: &EtcdClusterModel) -> Value<String> {
@@ -79,13 +77,7 @@ impl Hosted for EtcdCluster {
         private: &Kept,
         id: &str,
     ) -> Result<Ready<Setup, Site, Option<Terms>>, Gap> {
-        let unknown = || {
-            let detail = "A value of the cluster is not known.";
-            Gap::Fault(Diagnostic::error("The etcd cluster cannot be worked on", detail))
-        };
-        let desired = wish::desired(wanted).ok_or_else(unknown)?;
-        let desired =
-            desired.map_err(|faults| faults.into_iter().next().map_or_else(unknown, Gap::Fault))?;
+        let desired = known::<Self, _>(wish::desired(wanted))?;
         let all = [Some(wanted), prior].into_iter().flatten();
         let Laid { sites, targets, places } = Laid::out(
             client,
@@ -109,10 +101,10 @@ impl Hosted for EtcdCluster {
         let cluster = wanted.name.or_default();
         let is_new = prior.is_none() && wanted.id.known().is_none();
         let CertificateTerms { validity, ca_validity, extra_sans } =
-            terms(&wanted.certificates).ok_or_else(unknown)?;
+            terms(&wanted.certificates).ok_or_else(unknown::<Self>)?;
         let called = format!("etcd-{cluster}").parse();
         let setup = Setup {
-            called: called.map_err(|_| unknown())?,
+            called: called.map_err(|_| unknown::<Self>())?,
             certificates: Certificates { validity, ca_validity, extra_sans },
             own: Own::new(KIND, &cluster, id, is_new, wish::applied(wanted)),
             known: known_id.map(ClusterId),
@@ -138,62 +130,49 @@ impl Hosted for EtcdCluster {
         &setup.own
     }
 
-    fn announced(private: &Kept) -> &Announced {
-        &private.announced
-    }
-
-    async fn go(
-        client: &Client,
-        ready: Ready<Setup, Site, Option<Terms>>,
-        errand: Errand<'_, Self>,
-        context: &Context,
-    ) -> Reached {
-        let Ready { setup, sites, targets, places, more: restores } = ready;
-        let Errand { aim, mut announced, patient } = errand;
-        let leaves = aim.leaves();
-        if let Aim::Reach { prior: None, planned } = aim {
+    fn announced(
+        private: &Kept,
+        prior: Option<&EtcdClusterModel>,
+        planned: &EtcdClusterModel,
+    ) -> Announced {
+        let mut announced = private.announced.clone();
+        if prior.is_none() {
             // What a creation left that was never of use to anybody. A member that was never started, when the others have
             // found each other already, joins anew: nobody can tell whether it had data that is lost.
             for kind in [Kind::MoveAside, Kind::Remove] {
                 announced.add(kind, members(planned).map(|(key, _)| key.as_str()));
             }
         }
-        let run = run(context, announced);
-        let mut fleet = match locked(client, targets, &setup.own, &patient, &run).await {
-            Ok(fleet) => fleet,
-            Err(stopped) => return Reached::nothing(setup.own.id, stopped),
-        };
+        announced
+    }
+
+    async fn work(fleet: &mut Fleet, job: Job<'_, Self>) -> Result<Reached, Stopped> {
+        let Job { client, setup, sites, more: restores, leaves, run, .. } = job;
+        let leaves = leaves.is_some();
         // Nothing new is put on hosts that are to be left.
-        let fit = if leaves { Ok(()) } else { preflight(&mut fleet, &sites, &setup).await };
-        if let Err(stopped) = fit {
-            fleet.release().await;
-            return Reached::nothing(setup.own.id, stopped);
+        if !leaves {
+            preflight(fleet, &sites, &setup).await?;
         }
-        let shown = fleet.host_keys();
         let desired = setup.desired.clone();
-        let mut world = World::new(&mut fleet, setup, sites, leaves);
+        let mut world = World::new(fleet, setup, sites, leaves);
         let mut unreadable = None;
         if let Some(terms) = restores {
             let reach = |it: &Consumer| restore::reach(it, client);
             let mut restore = Restore::new(&mut world, terms, &reach);
-            let stopped = converge(&mut restore, &run).await.stopped;
+            let stopped = converge(&mut restore, run).await.stopped;
             unreadable = as_one("A snapshot holds what cannot be read", restore.unreadable());
             if let Some(stopped) = stopped {
-                let (looks, id) = (world.looks().clone(), world.id().to_owned());
-                fleet.release().await;
-                let warnings = unreadable.into_iter().collect();
-                return Reached { looks, places, shown, warnings, ..Reached::nothing(id, stopped) };
+                let (looks, warnings) = (world.looks().clone(), unreadable.into_iter().collect());
+                let nothing = Reached::nothing(world.id().to_owned(), stopped);
+                return Ok(Reached { looks, warnings, ..nothing });
             }
         }
-        let converged = converge(&mut world, &run).await;
-        let (looks, id) = (world.looks().clone(), world.id().to_owned());
-        fleet.release().await;
+        let converged = converge(&mut world, run).await;
         let told = converged.observed.iter().filter(|_| !leaves);
         let told = told.flat_map(|it| warnings(&desired, it));
         let told = as_one("Something about the etcd cluster is worth knowing", told);
         let warnings = told.into_iter().chain(unreadable).collect();
-        let (observed, stopped) = (converged.observed, converged.stopped);
-        Reached { id, observed, stopped, looks, places, shown, warnings }
+        Ok(Reached::ended((world.id(), world.looks()), converged, warnings))
     }
 
     fn tell(reached: &Reached, state: &mut EtcdClusterModel) {

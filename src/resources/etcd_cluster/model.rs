@@ -9,6 +9,7 @@ use crate::model;
 use crate::resources::certificates::CertificatesModel;
 use crate::resources::etcd_access::{EtcdAccessHostModel, EtcdAccessModel};
 use crate::resources::host::HostModel;
+use crate::resources::hosts::{is_one_machine, written_address};
 use crate::tfplugin::model::{Timeouts, same_duration};
 use crate::tfplugin::value::{Datum, Set, Value};
 
@@ -99,14 +100,6 @@ pub(super) fn members(
     model.members.known().into_iter().flatten()
 }
 
-/// The address of a member in the cluster as it is written.
-fn address(member: &EtcdMemberModel) -> Value<String> {
-    match &member.address {
-        Value::Null => member.host.known().map_or(Value::Unknown, |it| it.address.clone()),
-        given => given.clone(),
-    }
-}
-
 /// Everything computed that follows from what is configured and from what is known of the cluster.
 pub(super) fn complete(model: &mut EtcdClusterModel) {
     if model.members.is_unknown() {
@@ -114,18 +107,22 @@ pub(super) fn complete(model: &mut EtcdClusterModel) {
         return;
     }
     let port = model.client_port.clone();
-    let endpoint = |member: &EtcdMemberModel| match (address(member), &port) {
-        (Value::Known(address), Value::Known(port)) => {
-            let ip = crate::resources::checks::ip(&address);
-            let at = ip.map(|it| std::net::SocketAddr::new(it, *port).to_string());
-            Value::Known(format!("https://{}", at.unwrap_or_else(|| format!("{address}:{port}"))))
-        }
-        _ => Value::Unknown,
-    };
+    let endpoint =
+        |member: &EtcdMemberModel| match (written_address(&member.host, &member.address), &port) {
+            (Value::Known(address), Value::Known(port)) => {
+                let ip = crate::resources::checks::ip(&address);
+                let at = ip.map(|it| std::net::SocketAddr::new(it, *port).to_string());
+                Value::Known(format!(
+                    "https://{}",
+                    at.unwrap_or_else(|| format!("{address}:{port}"))
+                ))
+            }
+            _ => Value::Unknown,
+        };
     let endpoints: Vec<_> = members(model).map(|(_, it)| endpoint(it)).collect();
     let host = |it: &EtcdMemberModel| EtcdAccessHostModel {
         host: it.host.known().map_or(Value::Unknown, |it| Value::Known(it.clone())),
-        address: address(it),
+        address: written_address(&it.host, &it.address),
     };
     let hosts: BTreeMap<_, _> = members(model).map(|(key, it)| (key.clone(), host(it))).collect();
     let generation = shown(model);
@@ -175,13 +172,9 @@ pub(super) fn is_only_way(one: &EtcdClusterModel, other: &EtcdClusterModel) -> b
     let before: BTreeMap<_, _> = members(one).collect();
     let mut moved = other.clone();
     for (key, member) in moved.members.known_mut().into_iter().flatten() {
-        let Some(was) = before.get(key).filter(|it| address(it) == address(member)) else {
-            return false;
-        };
-        let same = |host: &HostModel| (host.transport.clone(), host.root.clone());
-        if was.host.known().map(same) != member.host.known().map(same) {
-            return false;
-        }
+        let now = (&member.host, &member.address);
+        let is_same = |it: &&&EtcdMemberModel| is_one_machine((&it.host, &it.address), now);
+        let Some(was) = before.get(key).filter(is_same) else { return false };
         *member = (*was).clone();
     }
     complete(&mut moved);

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Aim, End, Errand, Hosted, all_may_go};
+use super::{End, Hosted, Job, Work, all_may_go};
 use crate::actions::random_id;
-use crate::engine::Stopped;
-use crate::resources::explain;
-use crate::resources::fleet::{newcomers, record_only, recorded_only};
+use crate::engine::{Run, Stopped};
+use crate::resources::fleet::{Reached, Ready, locked, newcomers, record_only, recorded_only};
 use crate::resources::import::{HostedIdentity, way_in};
 use crate::resources::provider::{Client, Gap};
+use crate::resources::{explain, run};
 use crate::tfplugin::api::{
     Applied, Context, Created, Deleted, ImportKey, Imported, Object, Wanted,
 };
@@ -55,15 +55,15 @@ pub(in crate::resources) async fn update<R: Hosted>(
     context: &Context,
 ) -> Applied<R> {
     let Object { state: mut before, private, .. } = prior;
+    let id = R::id(&mut before).or_default();
     if R::with_recorded(&wanted.planned, before.clone()) == wanted.planned {
         let (state, private) = (wanted.planned, wanted.private);
-        record::<R>(client, &state, &private).await;
+        record::<R>(client, &state, &private, &id).await;
         return Applied { state, private, diags: Diagnostics::new() };
     }
     if let Some(fault) = R::refusal(&before, &wanted.planned) {
         return Applied { state: before, private, diags: fault.into() };
     }
-    let id = R::id(&mut before).or_default();
     let reached = match reach(client, Some(&before), &wanted, &id, context).await {
         Ok(reached) => reached,
         Err(gap) => return Applied { state: before, private, diags: gap.into_error().into() },
@@ -92,7 +92,7 @@ pub(in crate::resources) async fn update<R: Hosted>(
     R::tell(&reached, &mut state);
     let private = R::kept(&reached, wanted.private, &[&state]);
     if is_recorded {
-        record::<R>(client, &state, &private).await;
+        record::<R>(client, &state, &private, &id).await;
     }
     Applied { state, private, diags }
 }
@@ -110,9 +110,9 @@ pub(in crate::resources) async fn delete<R: Hosted>(
         Ok(ready) => ready,
         Err(gap) => return remains(state, private, gap.into_error().into()),
     };
-    let announced = all_may_go::<R>(Some(&state));
-    let errand = Errand { aim: Aim::Leave(&state), announced, patient: BTreeSet::new() };
-    let reached = R::go(client, ready, errand, context).await;
+    let announced = all_may_go::<R>(&[R::LEAVING], Some(&state));
+    let run = run(context, announced);
+    let reached = go::<R>(client, ready, Some(&state), &BTreeSet::new(), &run).await;
     if let Some(stopped) = &reached.stopped {
         let summary = format!("The {} was not destroyed", R::WHAT);
         let diag = explain(&summary, stopped, "The state keeps it; destroy again.");
@@ -126,7 +126,7 @@ pub(in crate::resources) fn identify<R: Hosted>(
     state: &R::Model,
     known: Option<&HostedIdentity>,
 ) -> Option<HostedIdentity> {
-    let hosts = R::hosts(state).filter_map(|(_, it)| it.known());
+    let hosts = R::hosts(state).filter_map(|it| it.host.known());
     HostedIdentity::of(&R::name(state), hosts, known)
 }
 
@@ -152,17 +152,39 @@ async fn reach<R: Hosted>(
 ) -> Result<End<R>, Gap> {
     let Wanted { planned, private, .. } = wanted;
     let ready = R::ready(client, planned, prior, private, id)?;
-    let keys = |it| R::hosts(it).map(|(key, _)| key);
+    let keys = |it| R::hosts(it).map(|it| it.key);
     let patient = newcomers(prior.into_iter().flat_map(keys), keys(planned));
-    let announced = R::announced(private).clone();
-    let errand = Errand { aim: Aim::Reach { prior, planned }, announced, patient };
-    Ok(R::go(client, ready, errand, context).await)
+    let run = run(context, R::announced(private, prior, planned));
+    Ok(go::<R>(client, ready, None, &patient, &run).await)
+}
+
+/// One run, over hosts that are locked as long as it takes.
+async fn go<R: Hosted>(
+    client: &Client,
+    ready: Work<R>,
+    leaves: Option<&R::Model>,
+    patient: &BTreeSet<String>,
+    run: &Run,
+) -> End<R> {
+    let Ready { setup, sites, targets, places, more } = ready;
+    let id = R::own(&setup).id.clone();
+    let mut fleet = match locked(client, targets, R::own(&setup), patient, run).await {
+        Ok(fleet) => fleet,
+        Err(stopped) => return End::<R>::nothing(id, stopped),
+    };
+    let job = Job { client, setup, sites, more, leaves, patient, run };
+    let done = R::work(&mut fleet, job).await;
+    let shown = fleet.host_keys();
+    fleet.release().await;
+    match done {
+        Ok(reached) => Reached { places, shown, ..reached },
+        Err(stopped) => End::<R>::nothing(id, stopped),
+    }
 }
 
 /// Writes what is only recorded to the hosts.
-async fn record<R: Hosted>(client: &Client, state: &R::Model, private: &R::Private) {
-    let id = R::id(&mut state.clone()).or_default();
-    if let Ok(ready) = R::ready(client, state, None, private, &id) {
+async fn record<R: Hosted>(client: &Client, state: &R::Model, private: &R::Private, id: &str) {
+    if let Ok(ready) = R::ready(client, state, None, private, id) {
         record_only(client, ready.targets, R::own(&ready.setup)).await;
     }
 }
@@ -173,7 +195,7 @@ pub(in crate::resources) fn way_out<R: Hosted>(
     planned: &R::Model,
 ) -> Option<String> {
     let found = R::found_on(stopped)?;
-    let (_, host) = R::hosts(planned).find(|it| it.0 == found)?;
+    let host = R::hosts(planned).find(|it| it.key == found)?.host;
     let way = way_in(R::NAME, R::name(planned).known()?, host.known()?);
     let what = R::WHAT;
     Some(format!("If it is this {what} and the state has lost it, bring it back by {way}."))

@@ -11,14 +11,14 @@ use std::future::Future;
 pub(super) use self::life::way_out;
 pub(super) use self::life::{create, delete, identify, import, update};
 use super::fleet::{Reached, Ready};
-use super::host::HostModel;
+use super::hosts::Placed;
 use super::import::{HostedIdentity, Sought};
 use super::provider::{Client, Gap, Ha};
 use crate::actions::Own;
 use crate::domain::Kind;
 use crate::engine::record::Record;
-use crate::engine::{Announced, Stopped};
-use crate::tfplugin::api::{Context, ImportKey, Resource};
+use crate::engine::{Announced, Fleet, Run, Stopped};
+use crate::tfplugin::api::{ImportKey, Resource};
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::value::Value;
 
@@ -47,8 +47,8 @@ pub(super) trait Hosted:
     /// What was seen of a host.
     type Look: Send + Sync;
 
-    /// Its hosts by their keys.
-    fn hosts(model: &Self::Model) -> impl Iterator<Item = (&String, &Value<HostModel>)>;
+    /// Its hosts, as far as they are known.
+    fn hosts(model: &Self::Model) -> impl Iterator<Item = Placed<'_>>;
     /// What the hosts call it.
     fn name(model: &Self::Model) -> Value<String>;
     /// The attribute `id`.
@@ -79,15 +79,20 @@ pub(super) trait Hosted:
     ) -> Result<Work<Self>, Gap>;
     /// Whose it is.
     fn own(setup: &Self::Setup) -> &Own;
-    /// The kinds of steps that the plan has told of.
-    fn announced(private: &Self::Private) -> &Announced;
-    /// One run over the hosts.
-    fn go(
-        client: &Client,
-        ready: Work<Self>,
-        errand: Errand<'_, Self>,
-        context: &Context,
-    ) -> impl Future<Output = End<Self>> + Send;
+    /// The kinds of steps that may be taken: those that the plan has told of, and what needs no telling.
+    fn announced(
+        private: &Self::Private,
+        prior: Option<&Self::Model>,
+        planned: &Self::Model,
+    ) -> Announced;
+    /// One run over hosts that are locked.
+    ///
+    /// # Errors
+    /// It did not begin.
+    fn work(
+        fleet: &mut Fleet,
+        job: Job<'_, Self>,
+    ) -> impl Future<Output = Result<End<Self>, Stopped>> + Send;
 
     /// Puts into the state what only the hosts know.
     fn tell(reached: &End<Self>, state: &mut Self::Model);
@@ -130,32 +135,38 @@ type Work<R> = Ready<<R as Hosted>::Setup, <R as Hosted>::Site, <R as Hosted>::M
 /// The end of a run.
 pub(super) type End<R> = Reached<<R as Hosted>::Observed, <R as Hosted>::Look>;
 
-/// What a run is to do.
-pub(super) struct Errand<'a, R: Hosted> {
-    pub(super) aim: Aim<'a, R>,
-    pub(super) announced: Announced,
+/// What a run works with, and what it is to do.
+pub(super) struct Job<'a, R: Hosted> {
+    pub(super) client: &'a Client,
+    pub(super) setup: R::Setup,
+    pub(super) sites: BTreeMap<String, R::Site>,
+    pub(super) more: R::More,
+    /// What is to be left, so that nothing of it is there in the end. None: all that is wished is to be.
+    pub(super) leaves: Option<&'a R::Model>,
     /// The hosts that are waited for while they start.
-    pub(super) patient: BTreeSet<String>,
+    pub(super) patient: &'a BTreeSet<String>,
+    pub(super) run: &'a Run,
 }
 
-/// What is to be there in the end.
-pub(super) enum Aim<'a, R: Hosted> {
-    /// All that is planned, from what was.
-    Reach { prior: Option<&'a R::Model>, planned: &'a R::Model },
-    /// Nothing of what was.
-    Leave(&'a R::Model),
-}
-
-impl<R: Hosted> Aim<'_, R> {
-    pub(super) fn leaves(&self) -> bool {
-        matches!(self, Self::Leave(_))
-    }
-}
-
-/// All hosts of it may have to be left.
-pub(super) fn all_may_go<R: Hosted>(prior: Option<&R::Model>) -> Announced {
+/// All hosts of it may have to go, each in these ways.
+pub(super) fn all_may_go<R: Hosted>(kinds: &[Kind], prior: Option<&R::Model>) -> Announced {
     let all = prior.into_iter().flat_map(R::hosts);
-    Announced::each(&[R::LEAVING], all.map(|(key, _)| key.as_str()))
+    Announced::each(kinds, all.map(|it| it.key))
+}
+
+/// What is wished, where a run needs to know all of it.
+///
+/// # Errors
+/// It is not known yet, or is wrong.
+pub(super) fn known<R: Hosted, D>(desired: Option<Result<D, Diagnostics>>) -> Result<D, Gap> {
+    let desired = desired.ok_or_else(unknown::<R>)?;
+    desired.map_err(|faults| faults.into_iter().next().map_or_else(unknown::<R>, Gap::Fault))
+}
+
+/// Something that a run needs is not known.
+pub(super) fn unknown<R: Hosted>() -> Gap {
+    let detail = format!("A value of the {} is not known.", R::WHAT);
+    Gap::Fault(Diagnostic::error(format!("The {} cannot be worked on", R::WHAT), detail))
 }
 
 /// What a destroy could not clean, since its host is lost.
@@ -177,7 +188,7 @@ pub(super) fn is_silence<R: Hosted, Refusal: Error + 'static>(
     is_blank: impl Fn(&R::Look) -> bool,
 ) -> bool {
     let is_want = reached.stopped.as_ref().and_then(Stopped::refusal).is_some_and(is_want);
-    let was_there = |key: &String| R::hosts(before).any(|(it, _)| it == key);
+    let was_there = |key: &String| R::hosts(before).any(|it| it.key == key);
     let is_other = |(key, look): (&String, &R::Look)| was_there(key) && is_blank(look);
     is_want && !reached.looks.iter().any(is_other)
 }

@@ -10,15 +10,13 @@ use crate::actions::balancer::{Balancer, KIND, Look, Setup, Site, needs};
 use crate::domain::balancer::{Facts, Node, Observed, Refusal};
 use crate::domain::name::{List, Name};
 use crate::engine::record::Record;
-use crate::engine::{Announced, Stopped, converge};
-use crate::resources::fleet::{Laid, Ready, locked};
-use crate::resources::host::HostModel;
-use crate::resources::hosted::{End, Errand, Hosted, join};
+use crate::engine::{Announced, Fleet, Stopped, converge};
+use crate::resources::fleet::{Laid, Ready};
+use crate::resources::hosted::{End, Hosted, Job, join, known};
+use crate::resources::hosts::Placed;
 use crate::resources::import::Sought;
 use crate::resources::pins::Places;
 use crate::resources::provider::{Client, Gap};
-use crate::resources::run;
-use crate::tfplugin::api::Context;
 use crate::tfplugin::diagnostics::{Diagnostic, Diagnostics};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
@@ -36,8 +34,8 @@ impl Hosted for LoadBalancer {
     type Observed = Observed;
     type Look = Look;
 
-    fn hosts(model: &LoadBalancerModel) -> impl Iterator<Item = (&String, &Value<HostModel>)> {
-        nodes(model).map(|(key, it)| (key, &it.host))
+    fn hosts(model: &LoadBalancerModel) -> impl Iterator<Item = Placed<'_>> {
+        nodes(model).map(|(key, it)| Placed { key, host: &it.host, address: &it.address })
     }
 
     fn name(model: &LoadBalancerModel) -> Value<String> {
@@ -63,13 +61,7 @@ impl Hosted for LoadBalancer {
         private: &Kept,
         id: &str,
     ) -> Result<Ready<Setup, Site>, Gap> {
-        let unknown = || {
-            let detail = "A value of the balancer is not known.";
-            Gap::Fault(Diagnostic::error("The balancer cannot be worked on", detail))
-        };
-        let desired = wish::desired(wanted).ok_or_else(unknown)?;
-        let desired =
-            desired.map_err(|faults| faults.into_iter().next().map_or_else(unknown, Gap::Fault))?;
+        let desired = known::<Self, _>(wish::desired(wanted))?;
         let all = [Some(wanted), prior].into_iter().flatten();
         let Laid { sites, targets, places } = Laid::out(
             client,
@@ -102,44 +94,31 @@ impl Hosted for LoadBalancer {
         &setup.own
     }
 
-    fn announced(private: &Kept) -> &Announced {
-        &private.announced
+    fn announced(
+        private: &Kept,
+        _: Option<&LoadBalancerModel>,
+        _: &LoadBalancerModel,
+    ) -> Announced {
+        private.announced.clone()
     }
 
-    async fn go(
-        client: &Client,
-        ready: Ready<Setup, Site>,
-        errand: Errand<'_, Self>,
-        context: &Context,
-    ) -> Reached {
-        let Ready { setup, sites, targets, places, .. } = ready;
-        let Errand { aim, announced, patient } = errand;
-        let (leaves, run) = (aim.leaves(), run(context, announced));
-        let mut fleet = match locked(client, targets, &setup.own, &patient, &run).await {
-            Ok(fleet) => fleet,
-            Err(stopped) => return Reached::nothing(setup.own.id, stopped),
-        };
-        let shown = fleet.host_keys();
+    async fn work(fleet: &mut Fleet, job: Job<'_, Self>) -> Result<Reached, Stopped> {
+        let Job { setup, sites, leaves, patient, run, .. } = job;
+        let leaves = leaves.is_some();
         // What others have there is nobody's business where a node has been before.
         if !leaves {
             let needed = async |key: String, host| needs(&host, &sites[&key], &setup).await;
-            if let Err(stopped) = fleet.preflight(&patient, needed).await {
-                fleet.release().await;
-                return Reached::nothing(setup.own.id, stopped);
-            }
+            fleet.preflight(patient, needed).await?;
         }
-        let mut world = Balancer::new(&mut fleet, setup, sites, leaves);
-        let converged = converge(&mut world, &run).await;
-        let (looks, id) = (world.looks().clone(), world.id().to_owned());
+        let mut world = Balancer::new(fleet, setup, sites, leaves);
+        let converged = converge(&mut world, run).await;
         let mut warnings = Diagnostics::new();
         if !leaves {
             warnings.extend(world.without_backends().into_iter().map(no_backend));
             warnings.extend(converged.observed.iter().flat_map(silent));
-            warnings.extend(shared(&looks));
+            warnings.extend(shared(world.looks()));
         }
-        fleet.release().await;
-        let (observed, stopped) = (converged.observed, converged.stopped);
-        Reached { id, observed, stopped, looks, places, shown, warnings }
+        Ok(Reached::ended((world.id(), world.looks()), converged, warnings))
     }
 
     fn tell(_: &Reached, state: &mut LoadBalancerModel) {

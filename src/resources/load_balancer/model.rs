@@ -7,6 +7,7 @@ use crate::domain::balancer::{Interface, Network, ServerName, UriPath};
 use crate::domain::name::ClusterName;
 use crate::model;
 use crate::resources::host::HostModel;
+use crate::resources::hosts::written_address;
 use crate::tfplugin::model::{Timeouts, same_duration};
 use crate::tfplugin::value::{Datum, Set, Value};
 
@@ -165,14 +166,6 @@ pub(super) fn nodes(
     model.nodes.known().into_iter().flatten()
 }
 
-/// The address of a node as it is written.
-fn address(node: &BalancerNodeModel) -> Value<String> {
-    match &node.address {
-        Value::Null => node.host.known().map_or(Value::Unknown, |it| it.address.clone()),
-        given => given.clone(),
-    }
-}
-
 /// Everything computed that follows from what is configured.
 pub(super) fn complete(model: &mut LoadBalancerModel) {
     let without_prefix = |it: &String| it.split('/').next().unwrap_or_default().to_owned();
@@ -183,7 +176,9 @@ pub(super) fn complete(model: &mut LoadBalancerModel) {
             _ => Value::Known(vec![Value::Unknown]),
         },
         Value::Null if model.nodes.is_unknown() => Value::Unknown,
-        Value::Null => Value::Known(nodes(model).map(|(_, it)| address(it)).collect()),
+        Value::Null => Value::Known(
+            nodes(model).map(|(_, it)| written_address(&it.host, &it.address)).collect(),
+        ),
     };
     if model.nodes.is_unknown() {
         model.access = Value::Unknown;
@@ -191,7 +186,7 @@ pub(super) fn complete(model: &mut LoadBalancerModel) {
     }
     let host = |it: &BalancerNodeModel| BalancerAccessHostModel {
         host: it.host.known().map_or(Value::Unknown, |it| Value::Known(it.clone())),
-        address: address(it),
+        address: written_address(&it.host, &it.address),
     };
     let hosts: BTreeMap<_, _> = nodes(model).map(|(key, it)| (key.clone(), host(it))).collect();
     let (id, name) = (model.id.clone(), model.name.clone());
