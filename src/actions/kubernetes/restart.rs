@@ -113,7 +113,7 @@ impl ControlPlane<'_> {
         let done = gravest(done.await);
         // Also where the answer was lost: they have their time to come up.
         self.round.started(keys, components);
-        let refused: BTreeMap<_, _> = done?.into_iter().collect();
+        let refused = done?;
         let lies = |key: &str, component: Component| {
             self.looks.get(key).and_then(|it| it.on_disk.get(&component)).cloned()
         };

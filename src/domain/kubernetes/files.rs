@@ -9,6 +9,7 @@ use super::arguments::Component;
 use super::desired::Desired;
 use super::flags::{EVENT_RATE_LIMIT, plugins};
 use super::layout::Layout;
+use crate::domain::artifacts::Digest;
 use crate::domain::host::Place;
 
 /// A file and who reads it.
@@ -42,7 +43,9 @@ impl EncryptionKey {
     /// Tells keys from each other, and nothing of them: half a digest, in hexadecimal digits.
     pub fn fingerprint(&self) -> String {
         let digest = Sha256::digest(format!("fingerprint of {}", self.0));
-        digest.iter().take(16).fold(String::new(), |text, it| format!("{text}{it:02x}"))
+        let mut text = Digest::new(digest.into()).to_string();
+        text.truncate(32);
+        text
     }
 
     /// What a file that [`files`] made holds. None: nobody of us made it.

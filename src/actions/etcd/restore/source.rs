@@ -106,11 +106,8 @@ impl Restore<'_, '_> {
             let (path, content) = (description.clone(), manifest.clone());
             host.put(File { path, content, mode: 0o600, ..File::default() }).await
         });
-        let reply = match brought.await {
-            Ok(_) => self.prove(&key, &stored, &description).await,
-            Err(error) => Err(error),
-        };
-        self.swept(key, &folder, reply).await
+        let brought = brought.await.map(drop);
+        self.prove_unproven(key, brought, (&stored, &description)).await
     }
 
     async fn of_survivor(&mut self) -> Result<(String, StageSnapshotReply), HostError> {
@@ -120,9 +117,8 @@ impl Restore<'_, '_> {
             cluster.looks.keys().filter_map(told).max_by_key(|it| (it.0.raft_index, it.0.revision));
         let (status, key) = furthest.ok_or_else(|| self.failed("no member answers"))?;
         let folder = self.unproven();
-        self.cluster.save_on(&key, (&folder, "survivor"), (status.revision, 1)).await?;
-        let reply = self.prove(&key, &format!("{folder}/survivor.db"), "").await;
-        self.swept(key, &folder, reply).await
+        let saved = self.cluster.save_on(&key, (&folder, "survivor"), (status.revision, 1)).await;
+        self.prove_unproven(key, saved, (&format!("{folder}/survivor.db"), "")).await
     }
 
     pub(super) async fn prove(
@@ -144,14 +140,19 @@ impl Restore<'_, '_> {
         proven.await?.ok_or_else(|| self.failed("its host is gone"))
     }
 
-    /// What was not proven yet does not stay, whatever came of it.
-    pub(super) async fn swept(
+    /// The same of what was brought into the folder for that. It does not stay there, whatever came of it.
+    pub(super) async fn prove_unproven(
         &mut self,
         key: String,
-        folder: &str,
-        reply: Result<StageSnapshotReply, HostError>,
+        brought: Result<(), HostError>,
+        (path, manifest): (&str, &str),
     ) -> Result<(String, StageSnapshotReply), HostError> {
-        let swept = self.clear(&key, folder).await;
+        let reply = match brought {
+            Ok(()) => self.prove(&key, path, manifest).await,
+            Err(error) => Err(error),
+        };
+        let folder = self.unproven();
+        let swept = self.clear(&key, &folder).await;
         let reply = reply?;
         swept.map(|()| (key, reply))
     }

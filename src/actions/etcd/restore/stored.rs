@@ -39,15 +39,10 @@ impl Restore<'_, '_> {
         let brought = self.cluster.fleet.one(&key, async |_, host| {
             host.fetch_backup(message(store), &manifest.name, &folder).await
         });
-        let reply = match brought.await {
-            Ok(_) => {
-                let path = format!("{folder}/{}", manifest.file());
-                let beside = format!("{folder}/{}", Manifest::beside(&manifest.name));
-                self.prove(&key, &path, &beside).await
-            }
-            Err(error) => Err(error),
-        };
-        self.swept(key, &folder, reply).await
+        let brought = brought.await.map(drop);
+        let path = format!("{folder}/{}", manifest.file());
+        let beside = format!("{folder}/{}", Manifest::beside(&manifest.name));
+        self.prove_unproven(key, brought, (&path, &beside)).await
     }
 
     /// The one to restore, with where it lies; `none` begins to say that there is none.
