@@ -8,20 +8,17 @@
 )]
 
 mod artifacts;
+#[path = "../support/connection.rs"]
+mod connection;
 mod probe;
 mod server;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::pin::Pin;
 use std::process::Stdio;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use terraform_provider_ha::proto::agent::agent_client::AgentClient;
@@ -33,14 +30,14 @@ use terraform_provider_ha::proto::agent::{
     HelloRequest, Holder, LockRequest, PutRecordRequest, PutRequest, ReadJournalRequest,
     ReadRequest, Record, RemoveRequest, forward_open, forward_reply, forward_request,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use tonic::Code;
-use tonic::body::Body;
-use tonic::codegen::Service;
 use tonic::codegen::tokio_stream::iter;
+
+use self::connection::Connection;
 
 const NONCE: &str = "0123456789abcdef";
 /// Everything here takes milliseconds on a machine with nothing else to do.
@@ -52,26 +49,10 @@ struct Agent {
     client: AgentClient<Connection>,
 }
 
-#[derive(Clone)]
-struct Connection(http2::SendRequest<Body>);
-
-impl Service<http::Request<Body>> for Connection {
-    type Response = http::Response<Incoming>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
-    }
-}
-
-fn client(connection: Connection) -> AgentClient<Connection> {
-    let origin = http::Uri::from_static("http://agent");
-    AgentClient::with_origin(connection, origin).max_decoding_message_size(32 << 20)
+async fn client(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> AgentClient<Connection> {
+    Connection::client(stream).await.max_decoding_message_size(32 << 20)
 }
 
 impl Agent {
@@ -88,10 +69,7 @@ impl Agent {
         }
         assert_eq!(line, format!("ha-agent {NONCE} 1\n").as_bytes());
         let stream = tokio::io::join(output, process.stdin.take().unwrap());
-        let (sender, connection) =
-            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        let client = client(Connection(sender));
+        let client = client(stream).await;
         let mut agent = Self { process, client };
         agent.hello("anna@desk").await;
         agent
@@ -474,8 +452,5 @@ async fn a_socket_serves_as_well_as_pipes() {
     let mut near = tokio::net::UnixStream::from_std(near).unwrap();
     let mut line = vec![0; format!("ha-agent {NONCE} 1\n").len()];
     timeout(LONG, near.read_exact(&mut line)).await.unwrap().unwrap();
-    let (sender, connection) =
-        http2::handshake(TokioExecutor::new(), TokioIo::new(near)).await.unwrap();
-    tokio::spawn(connection);
-    client(Connection(sender)).heartbeat(HeartbeatRequest {}).await.unwrap();
+    client(near).await.heartbeat(HeartbeatRequest {}).await.unwrap();
 }

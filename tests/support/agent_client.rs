@@ -1,22 +1,20 @@
 //! The agent as a child process, and a client on its standard input and output.
 
+#[path = "connection.rs"]
+mod connection;
+
 use std::path::Path;
-use std::pin::Pin;
 use std::process::Stdio;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use terraform_provider_ha::proto::agent::agent_client::AgentClient;
 use terraform_provider_ha::proto::agent::lock_reply::Outcome;
 use terraform_provider_ha::proto::agent::{Claim, HelloRequest, LockRequest};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
-use tonic::body::Body;
-use tonic::codegen::Service;
+
+use self::connection::Connection;
 
 const NONCE: &str = "0123456789abcdef";
 const LONG: Duration = Duration::from_secs(20);
@@ -25,23 +23,6 @@ const LONG: Duration = Duration::from_secs(20);
 pub(crate) struct Agent {
     pub(crate) process: Child,
     pub(crate) client: AgentClient<Connection>,
-}
-
-#[derive(Clone)]
-pub(crate) struct Connection(http2::SendRequest<Body>);
-
-impl Service<http::Request<Body>> for Connection {
-    type Response = http::Response<Incoming>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
-    }
 }
 
 impl Agent {
@@ -61,11 +42,7 @@ impl Agent {
             line.push(timeout(LONG, output.read_u8()).await.unwrap().unwrap());
         }
         let stream = tokio::io::join(output, process.stdin.take().unwrap());
-        let (sender, connection) =
-            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        let origin = http::Uri::from_static("http://agent");
-        let mut client = AgentClient::with_origin(Connection(sender), origin);
+        let mut client = Connection::client(stream).await;
         client.hello(HelloRequest { caller: "anna@desk".to_owned() }).await.unwrap();
         Self { process, client }
     }

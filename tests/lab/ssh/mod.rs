@@ -1,28 +1,21 @@
 //! The way to a host by SSH, with everything that hosts and users do to it.
 
 mod bastions;
+#[path = "../../support/connection.rs"]
+mod client;
 mod known_hosts;
 mod login;
 mod starts;
 
 use std::fs;
-use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use terraform_provider_ha::host::ssh::HostKeyPolicy::Strict;
 use terraform_provider_ha::host::ssh::{Bastion, Connection, Key, Opened, Target, open};
 use terraform_provider_ha::host::{ConnectError, Stream};
-use terraform_provider_ha::proto::agent::agent_client::AgentClient;
 use terraform_provider_ha::proto::agent::{HelloReply, HelloRequest};
-use tonic::body::Body;
-use tonic::codegen::Service;
 
 use crate::agents::agent_binaries;
 use crate::lab::{Lab, PASSWORD};
@@ -108,29 +101,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, it| format!("{text}: {it}"))
 }
 
-#[derive(Clone)]
-struct Http(http2::SendRequest<Body>);
-
-impl Service<http::Request<Body>> for Http {
-    type Response = http::Response<Incoming>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
-    }
-}
-
 async fn hello(stream: Box<dyn Stream>) -> HelloReply {
-    let (sender, connection) =
-        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    let origin = http::Uri::from_static("http://agent");
-    let mut client = AgentClient::with_origin(Http(sender), origin);
+    let mut client = client::Connection::client(stream).await;
     client.hello(HelloRequest { caller: "lab".to_owned() }).await.unwrap().into_inner()
 }
 
