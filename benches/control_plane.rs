@@ -14,30 +14,12 @@
     reason = "a program of its own, with more of the tests than it uses"
 )]
 
-#[path = "../tests/support/binaries.rs"]
-mod binaries;
-#[path = "../tests/cli/directory.rs"]
-mod directory;
-#[path = "../tests/cli/engine.rs"]
-#[allow(unused_imports, unused_macros, reason = "shared with tests")]
-mod engine;
-mod floor;
 // Named for the code that it shares with the tests: clients, and the hosts that they ask.
 #[path = "../tests/kubernetes/load.rs"]
 mod load;
 #[path = "../tests/kubernetes/local.rs"]
 mod local;
-#[path = "../tests/support/local_hosts.rs"]
-mod local_hosts;
-#[path = "../tests/control_plane/plane.rs"]
-mod plane;
-#[path = "../tests/cli/processes.rs"]
-mod processes;
-mod report;
-#[path = "../tests/cli/run.rs"]
-mod run;
-mod stack;
-mod turns;
+mod shared;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -49,6 +31,11 @@ use self::local::Local;
 use self::local_hosts::agents;
 use self::plane::{ETCD, NODES, VERSION};
 use self::report::{Result, outcome, report};
+#[allow(
+    clippy::wildcard_imports,
+    reason = "its parts name each other from the root of a program"
+)]
+use self::shared::*;
 use self::stack::{Hand, control_plane, etcd, is_ready, place};
 use self::turns::{Aim, Row, load as load_average, table, timed, turns};
 

@@ -13,23 +13,10 @@
     reason = "a program of its own, with more of the tests than it uses"
 )]
 
-#[path = "../tests/support/binaries.rs"]
-mod binaries;
-#[path = "../tests/cli/directory.rs"]
-mod directory;
-#[path = "../tests/cli/engine.rs"]
-#[allow(unused_imports, unused_macros, reason = "shared with tests")]
-mod engine;
-mod floor;
 #[path = "../tests/etcd/local.rs"]
 #[allow(unused_imports, unused_macros, reason = "shared with tests")]
 mod local;
-#[path = "../tests/support/local_hosts.rs"]
-mod local_hosts;
-mod report;
-#[path = "../tests/cli/run.rs"]
-mod run;
-mod turns;
+mod shared;
 mod writer;
 
 use std::fs;
@@ -45,6 +32,11 @@ use self::engine::Engine;
 use self::floor::{PLANS, apply, apply_of_nothing, less, machine, plans};
 use self::local::{Local, VERSION};
 use self::report::{Result, done, outcome, report};
+#[allow(
+    clippy::wildcard_imports,
+    reason = "its parts name each other from the root of a program"
+)]
+use self::shared::*;
 use self::turns::{Aim, Row, load, table, timed, turns};
 use self::writer::Writers;
 

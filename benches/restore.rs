@@ -13,26 +13,8 @@
     reason = "a program of its own, with more of the tests than it uses"
 )]
 
-#[path = "../tests/support/binaries.rs"]
-mod binaries;
-#[path = "../tests/cli/directory.rs"]
-mod directory;
-#[path = "../tests/cli/engine.rs"]
-#[allow(unused_imports, unused_macros, reason = "shared with tests")]
-mod engine;
-mod floor;
-#[path = "../tests/support/local_hosts.rs"]
-mod local_hosts;
-#[path = "../tests/control_plane/plane.rs"]
-mod plane;
-#[path = "../tests/cli/processes.rs"]
-mod processes;
-mod report;
-#[path = "../tests/cli/run.rs"]
-mod run;
+mod shared;
 mod snapshots;
-mod stack;
-mod turns;
 mod writer;
 
 use std::cell::Cell;
@@ -47,6 +29,11 @@ use serde_json::Value;
 use self::floor::{apply, apply_of_nothing, less, machine};
 use self::plane::{ETCD, NODES, Plane, VERSION};
 use self::report::{Result, outcome, report};
+#[allow(
+    clippy::wildcard_imports,
+    reason = "its parts name each other from the root of a program"
+)]
+use self::shared::*;
 use self::snapshots::SNAPSHOTS;
 use self::stack::{Hand, backup, control_plane, etcd, etcdctl, is_ready, keys, place, write};
 use self::turns::{Aim, Row, load, table, timed, turns};

@@ -14,29 +14,11 @@
     reason = "a program of its own, with more of the tests than it uses"
 )]
 
-#[path = "../tests/support/binaries.rs"]
-mod binaries;
 #[path = "../tests/dns/bind.rs"]
 mod bind;
-#[path = "../tests/cli/directory.rs"]
-mod directory;
-#[path = "../tests/cli/engine.rs"]
-#[allow(unused_imports, unused_macros, reason = "shared with tests")]
-mod engine;
-mod floor;
-#[path = "../tests/support/local_hosts.rs"]
-mod local_hosts;
-#[path = "../tests/control_plane/plane.rs"]
-mod plane;
-#[path = "../tests/cli/processes.rs"]
-mod processes;
 #[path = "../tests/support/published.rs"]
 mod published;
-mod report;
-#[path = "../tests/cli/run.rs"]
-mod run;
-mod stack;
-mod turns;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode};
@@ -48,6 +30,11 @@ use self::floor::{PLANS, apply_of_nothing, less, machine, plans};
 use self::plane::{ETCD, NODES, PORT, Plane, VERSION};
 use self::published::Published;
 use self::report::{Result, done, outcome, report};
+#[allow(
+    clippy::wildcard_imports,
+    reason = "its parts name each other from the root of a program"
+)]
+use self::shared::*;
 use self::stack::{Hand, is_ready, place};
 use self::turns::{Aim, Row, load, table, timed, turns};
 
