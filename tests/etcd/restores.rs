@@ -82,6 +82,16 @@ fn unit(on: &Local, node: &str) -> Vec<u8> {
     fs::read(on.root(node).join("etc/systemd/system/etcd-prod.service")).unwrap()
 }
 
+/// Neither for an heir, while all were stopped, nor for what the data of another adds up to, while all were started.
+fn waited_for_nobody(on: &Local, node: &str) {
+    let log = fs::read_to_string(on.root(node).join("var/log/ha/etcd-prod.log")).unwrap();
+    let in_vain = log.lines().filter(|it| {
+        it.contains("leader transfer took too long")
+            || it.contains("failed hash kv request") && it.contains("deadline exceeded")
+    });
+    assert_eq!(in_vain.collect::<Vec<_>>(), [""; 0], "{node}");
+}
+
 fn what_was_deleted_comes_back(on: &Local) {
     wish(on, "0", "");
     on.settle();
@@ -138,6 +148,7 @@ fn what_was_deleted_comes_back(on: &Local) {
             names.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
         assert_eq!(names.iter().filter(|it| it.starts_with("prod.aside-before-")).count(), 1);
         assert_eq!(names.len(), 2, "{names:?}");
+        waited_for_nobody(on, node);
     }
     assert_ne!(cluster_id(on), old);
     on.etcdctl("a", &["put", "more", "plum"]);

@@ -20,6 +20,26 @@ pub(super) enum Data {
 }
 
 impl EtcdCluster<'_> {
+    /// Stops the members of these hosts; nor do they start when their hosts do. Whoever leads goes last: as long as it sees
+    /// others it waits for one to take over (`TryTransferLeadershipOnShutdown` of etcd), which none of these does.
+    pub(super) async fn stop(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
+        let sites = &self.sites;
+        let disabled = self
+            .fleet
+            .some(keys, async |key, host| host.service(Action::Disable, &sites[&key].unit()).await);
+        gravest(disabled.await)?;
+        let leads = |it: &String| self.status_on(it).is_ok_and(|it| it.is_leader);
+        let (leaders, others): (BTreeSet<_>, BTreeSet<_>) = keys.iter().cloned().partition(leads);
+        for turn in [others, leaders] {
+            let sites = &self.sites;
+            let stopped = self.fleet.some(&turn, async |key, host| {
+                host.service(Action::Stop, &sites[&key].unit()).await
+            });
+            gravest(stopped.await)?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn move_aside(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
         let (sites, looks) = (&self.sites, &self.looks);
         let done = self.fleet.some(keys, async |key, host| {
@@ -63,6 +83,9 @@ impl EtcdCluster<'_> {
         keys: &BTreeSet<String>,
         data: Data,
     ) -> Result<(), HostError> {
+        let is_up = |it: &&String| self.looks.get(*it).is_some_and(|it| !it.facts.unit.is_down());
+        let up = keys.iter().filter(is_up).cloned().collect();
+        self.stop(&up).await?;
         let (sites, looks, claim) = (&self.sites, &self.looks, &self.setup.own.claim);
         let name = &self.setup.desired.name;
         let done = self.fleet.some(keys, async |key, host| {

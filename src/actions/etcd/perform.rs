@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::EtcdCluster;
+use super::health::until_it_answers;
 use super::leaving::Data;
 use super::members::explain;
 use super::notes::{Notes, first_ids};
@@ -10,7 +11,7 @@ use super::site::{Initial, Site, USER};
 use crate::actions::notes::Journal as _;
 use crate::actions::{former_key, write_record};
 use crate::domain::etcd::{MemberId, Name, PeerUrl, Step, Token, Version};
-use crate::engine::gravest;
+use crate::engine::{Answers, gravest};
 use crate::host::messages::service_request::Action;
 use crate::host::{HostError, Locked};
 use crate::remote::etcd::{AlarmType, Members};
@@ -247,13 +248,28 @@ impl EtcdCluster<'_> {
         action: Action,
         version: Option<Version>,
     ) -> Result<(), HostError> {
-        let sites = &self.sites;
-        let done = self.fleet.some(keys, async |key, host| {
-            let unit = sites[&key].unit();
-            host.service(Action::Enable, &unit).await?;
-            host.service(action, &unit).await.map(drop)
-        });
-        let done = gravest(done.await);
+        let (sites, desired) = (&self.sites, &self.setup.desired);
+        let has_data = |it: &String| self.looks.get(it).is_some_and(|it| it.facts.data.is_some());
+        // Each compares its data with that of the others before it answers any of them: started at the same time, all
+        // wait for all until they give up.
+        let (one_by_one, at_once): (BTreeSet<_>, BTreeSet<_>) =
+            keys.iter().cloned().partition(has_data);
+        let turns = one_by_one.into_iter().map(|it| BTreeSet::from([it])).chain([at_once]);
+        let mut done = Answers::new();
+        for turn in turns {
+            let is_last = turn.last() == keys.last();
+            let started = self.fleet.some(&turn, async |key, host| {
+                let site = &sites[&key];
+                host.service(Action::Enable, &site.unit()).await?;
+                host.service(action, &site.unit()).await?;
+                if !is_last {
+                    until_it_answers(&host, &site.metrics(desired)).await;
+                }
+                Ok(())
+            });
+            done.extend(started.await);
+        }
+        let done = gravest(done);
         // Also where the answer was lost: it has its time to come up.
         self.round.started(keys);
         done?;

@@ -29,7 +29,7 @@ impl Restore<'_, '_> {
             Step::Stop { hosts, former } => {
                 let mut all: BTreeSet<String> = keys(hosts);
                 all.extend(former.iter().map(former_key));
-                self.stop(&all).await
+                self.cluster.stop(&all).await
             }
             Step::Switch { hosts } => self.switch(&keys(hosts)).await,
             Step::Start { hosts } => self.start(&keys(hosts)).await,
@@ -158,17 +158,6 @@ impl Restore<'_, '_> {
             host.prepare_member(request).await
         });
         gravest(prepared.await).map(drop)
-    }
-
-    /// Nor do they start when their hosts do.
-    async fn stop(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
-        let sites = &self.cluster.sites;
-        let stopped = self.cluster.fleet.some(keys, async |key, host| {
-            let unit = sites[&key].unit();
-            host.service(Action::Disable, &unit).await?;
-            host.service(Action::Stop, &unit).await
-        });
-        gravest(stopped.await).map(drop)
     }
 
     async fn switch(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
