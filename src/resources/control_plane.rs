@@ -110,7 +110,7 @@ impl Resource for ControlPlane {
             found.push(fault);
         }
         let forecast = forecast::forecast(prior, planned, &desired, is_lost);
-        found.extend(forecast.refusal.iter().map(wish::explain));
+        found.extend(forecast.refusal.iter().map(wish::explain_early));
         found.extend(as_one(
             "The control plane bears less than it could",
             warnings(&desired, &forecast.observed),

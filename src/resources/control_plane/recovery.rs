@@ -14,17 +14,17 @@ use crate::tfplugin::value::Value;
 
 const SUMMARY: &str = "The keys of the control plane cannot be recovered";
 
-/// Whether no node has the keys any more: those that answered the last read had none, and of the others the user says that
-/// they are gone.
+/// Whether no node has the keys any more, as far as the last read could tell. With a bundle at hand a node that did not
+/// answer has none either: a machine that was built anew does not until the plan agrees to its key. An apply looks again,
+/// and takes nothing from a bundle while somebody may have the keys.
 pub(super) fn is_lost(
     prior: &ControlPlaneModel,
     planned: &ControlPlaneModel,
     private: &Kept,
 ) -> bool {
-    let said = planned.lost_hosts.known().filter(|_| !planned.recover_from.is_null());
-    let is_gone =
-        |key: &str| private.silent.contains(key) && said.is_some_and(|it| it.contains(key));
-    let is_bare = |key: &String| private.bare.contains(key) || is_gone(key);
+    let has_bundle = !planned.recover_from.is_null();
+    let is_bare =
+        |key: &String| private.bare.contains(key) || has_bundle && private.silent.contains(key);
     let mut keys = nodes(prior).map(|(key, _)| key).peekable();
     keys.peek().is_some() && keys.all(is_bare)
 }

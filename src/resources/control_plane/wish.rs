@@ -217,6 +217,16 @@ pub(super) fn explain(refusal: &Refusal) -> Diagnostic {
     }
 }
 
+/// A refusal in a plan. Without keys nothing can be done but to destroy what is left; and before an engine plans that, it makes
+/// a plan of the configuration, in which an error would stop it.
+pub(super) fn explain_early(refusal: &Refusal) -> Diagnostic {
+    match refusal {
+        Refusal::KeysLost => Diagnostic::warning(SUMMARY, refusal)
+            .hint("An apply changes nothing before; a destroy goes on with what is left."),
+        refusal => explain(refusal),
+    }
+}
+
 /// Where the subject of a refusal is written.
 fn path(subject: &Subject) -> Option<Path> {
     let node = |name: &crate::domain::name::Name| Path::root("nodes").key(name.as_str());

@@ -199,18 +199,26 @@ async fn a_recovery_is_told_and_nothing_else_is_one() {
     assert!(told.diags.is_empty() && told.steps.is_empty(), "{told:?}");
     assert_eq!(told.planned.recovery_bundle, BUNDLE.into());
     assert!(!told.announced.allows(&Step::Reset { hosts: hosts() }));
+    // Those that were built anew do not answer, as long as nobody has agreed to their keys.
+    let silent = |names: &[&str]| Kept {
+        silent: names.iter().map(|it| (*it).to_owned()).collect(),
+        ..bare(&["a"])
+    };
+    let told = told_with(Some(&json!({})), &from, silent(&["b", "c"])).await;
+    assert_eq!(told.steps[..4], begin, "{:?}", told.steps);
+    assert!(told.announced.allows(&Step::Reset { hosts: hosts() }));
+    // Once one answers that has them, whatever is said of it.
     let lost = json!({"recover_from": BUNDLE, "lost_hosts": ["c"]});
-    let silent = Kept { silent: BTreeSet::from(["c".to_owned()]), ..bare(&["a", "b"]) };
-    let told = told_with(Some(&json!({})), &lost, silent).await;
-    assert_eq!(told.steps[0], begin[0]);
-    // Once it answers, whatever is said of it.
     let told = told_with(Some(&lost), &lost, bare(&["a", "b"])).await;
     assert!(told.diags.is_empty() && told.steps.is_empty(), "{told:?}");
-    // Without a bundle there is nothing to be done.
+    // Without a bundle there is nothing to be done but a destroy, which no error may stop.
     let told = told_with(Some(&json!({})), &json!({}), bare(&["a", "b", "c"])).await;
+    assert!(!told.diags.has_errors() && told.steps.is_empty(), "{told:?}");
     let way = "set recover_from to its recovery bundle";
-    let errors: Vec<_> = told.diags.iter().map(Diagnostic::detail).collect();
-    assert!(errors.iter().any(|it| it.contains(way)), "{errors:?}");
+    let said: Vec<_> = told.diags.iter().map(Diagnostic::detail).collect();
+    assert!(said.iter().any(|it| it.contains(way)), "{said:?}");
+    let told = told_with(Some(&json!({})), &json!({}), silent(&["b", "c"])).await;
+    assert!(told.diags.is_empty() && told.steps.is_empty(), "{told:?}");
     // At create, on whatever lies in etcd.
     let told = told_with(None, &from, Kept::default()).await;
     assert_eq!(told.steps[..3], begin[1..], "{:?}", told.steps);
