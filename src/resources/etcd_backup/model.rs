@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::name::{ClusterName, Folder};
 use crate::model;
 use crate::resources::etcd_access::{EtcdAccessHostModel, EtcdAccessModel};
+use crate::resources::hosts::is_one_machine;
 use crate::tfplugin::model::Timeouts;
 use crate::tfplugin::value::{Datum, Value};
 
@@ -16,8 +17,9 @@ model! {
     /// pages hold together, and it has every change that a quorum had when it began; then it gets a manifest beside it. None
     /// that is there is ever overwritten.
     ///
-    /// The first snapshot is taken by the apply that creates the backup: what does not work is found out there. When the
-    /// newest verified snapshot misses slots, the plan tells, and the apply takes one.
+    /// The first snapshot is taken by the apply that creates the backup: what does not work is found out there. Another is taken
+    /// after a restore, and when hosts leave or may be other machines. When the newest verified snapshot misses slots, the plan
+    /// tells, and the apply takes one.
     ///
     /// With `store` a snapshot is taken and verified on its host, in `/var/lib/ha/backups`, and brought from there to the bucket;
     /// the copy on the host goes once the bucket has it. What the store does not take waits on the host, is tried again by the
@@ -87,6 +89,24 @@ pub(super) fn with_recorded(from: &EtcdBackupModel, of: EtcdBackupModel) -> Etcd
     EtcdBackupModel { on_destroy: from.on_destroy.clone(), timeouts: from.timeouts.clone(), ..of }
 }
 
+/// How often the data of the cluster was restored.
+fn generation(model: &EtcdBackupModel) -> Option<&Value<i64>> {
+    model.cluster.known().map(|it| &it.generation)
+}
+
+/// Whether hosts are left, or may be other machines now: the snapshots that they had are gone with them.
+fn loses_hosts(before: &EtcdBackupModel, planned: &EtcdBackupModel) -> bool {
+    let shows = |it: &EtcdAccessHostModel| it.host.known().map(|it| it.host_key.clone());
+    let stays = |(key, was): (&String, &EtcdAccessHostModel)| {
+        let is = |is: &EtcdAccessHostModel| {
+            is_one_machine((&was.host, &was.address), (&is.host, &is.address))
+                && shows(was) == shows(is)
+        };
+        hosts(planned).any(|it| it.0 == key && is(it.1))
+    };
+    !hosts(before).all(stays)
+}
+
 /// Whether a snapshot is to be taken, whatever the schedule says.
 pub(super) fn needs_snapshot(before: Option<&EtcdBackupModel>, planned: &EtcdBackupModel) -> bool {
     before.is_none_or(|before| {
@@ -94,6 +114,8 @@ pub(super) fn needs_snapshot(before: Option<&EtcdBackupModel>, planned: &EtcdBac
         before.triggers != planned.triggers
             || before.directory != planned.directory
             || before.store != planned.store
+            || generation(before) != generation(planned)
+            || loses_hosts(before, planned)
             || drift.map(String::as_str).any(super::drift::wants_snapshot)
     })
 }

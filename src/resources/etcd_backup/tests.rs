@@ -97,12 +97,21 @@ async fn a_plan_says_what_an_apply_will_do() {
         &online[..2],
     )
     .await;
+    let moved = |place: &str, it: Json| {
+        let mut cluster = cluster("a b c", "7");
+        *cluster.pointer_mut(place).unwrap() = it;
+        json!({"cluster": cluster})
+    };
+    check(same(), moved("/generation", json!(1)), &takes(&[])).await;
+    let host = json!({"address": "192.0.2.2", "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP9rMlDHw9+CRoOBB0b/kZqVTHVXJTdBzHMO8zmcHcFG"});
+    check(same(), moved("/hosts/b/host", host), &takes(&[])).await;
     check(
         same(),
         json!({"cluster": cluster("a c d", "7")}),
         &[
             "claim d",
             "write the schedule of backups on a, c, d",
+            "take a snapshot on a",
             "start backups on a, c, d",
             "end backups on b, whose snapshots stay",
             "record on a, c, d what was applied",
