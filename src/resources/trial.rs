@@ -46,6 +46,8 @@ pub(super) struct Terraform {
     /// Where the agents lie. None: no host gets one.
     agents: Option<PathBuf>,
     pub(super) stored: Option<Saved>,
+    /// What was last applied.
+    configured: Option<Json>,
 }
 
 /// The errors of an operation. None: it went well.
@@ -53,7 +55,7 @@ pub(super) type Outcome = Result<(), String>;
 
 impl Terraform {
     pub(super) fn new(resource: Arc<dyn AnyResource<Client>>, provider: Json) -> Self {
-        Self { resource, provider, agents: None, stored: None }
+        Self { resource, provider, agents: None, stored: None, configured: None }
     }
 
     /// With a state that was lost.
@@ -88,6 +90,7 @@ impl Terraform {
         let client = self.client(machines);
         self.refresh(&client).await?;
         let Some(config) = config else { return self.destroy(&client).await };
+        self.configured = Some(config.clone());
         let config = self.config(config);
         let planned = self.plan(&client, &config).await?;
         let context = context();
@@ -143,8 +146,12 @@ impl Terraform {
         Ok(Saved { identity, ..made.saved })
     }
 
+    /// An engine plans the configuration first, and goes no further when that fails.
     async fn destroy(&mut self, client: &Client) -> Outcome {
         let Some(stored) = &self.stored else { return Ok(()) };
+        if let Some(config) = &self.configured {
+            self.plan(client, &self.config(config)).await?;
+        }
         let made = self.resource.delete(client, stored, &context()).await;
         let done = outcome(&made.diags);
         assert!(done.is_err() || made.saved.is_none(), "a destroy without an error leaves it");

@@ -89,22 +89,27 @@ pub(super) fn outfit(hosts: &[(&Name, &Facts)], version: Version) -> Option<Step
     names_of(&|it| !is_ready(it)).map(|hosts| Step::Prepare { hosts, version })
 }
 
-/// All of them at once: none waits for another.
+/// All of them at once: none waits for another. But one that serves already is not stopped while another is away.
 fn servers(view: &View, hosts: &[(&Name, &Facts)], version: Version) -> Turn {
     let down = view.names_of(|it| it.part(Component::ApiServer).unit.is_down());
     if !down.is_empty() {
         return Some(Next::Act(Step::Begin { hosts: down }));
     }
-    if let Some(step) = hosts.iter().find_map(|(name, it)| stale(name, it, version)) {
+    let unit = |it: &Facts| it.part(Component::ApiServer).unit;
+    let stale = |it: &&(&Name, &Facts)| stale(it.0, it.1, version);
+    let (served, away): (Vec<_>, Vec<_>) =
+        hosts.iter().partition(|(_, it)| unit(it) == Unit::Running);
+    if let Some(step) = away.iter().find_map(stale) {
         return Some(Next::Act(step));
     }
-    let unit = |it: &Facts| it.part(Component::ApiServer).unit;
-    if let Some((name, _)) = hosts.iter().find(|(_, it)| unit(it) == Unit::Stuck) {
+    if let Some((name, _)) = away.iter().find(|(_, it)| unit(it) == Unit::Stuck) {
         let host = (*name).clone();
         return Some(Next::Act(Step::Restart { host, component: Component::ApiServer }));
     }
-    let waited = hosts.iter().find(|(_, it)| unit(it) == Unit::Starting);
-    waited.map(|(name, _)| Next::Wait(format!("the API server on {name} to be ready")))
+    if let Some((name, _)) = away.first() {
+        return Some(Next::Wait(format!("the API server on {name} to be ready")));
+    }
+    served.iter().find_map(stale).map(Next::Act)
 }
 
 /// Started by an earlier try, before the wish was edited.

@@ -128,7 +128,9 @@ impl Programs {
             }
         }
         let is_led = |it: &Lease| it.holder.is_some();
-        if !others.is_empty() && !self.leases.iter().all(is_led) {
+        // Until the first of them starts nobody can lead.
+        let may_lead = self.running.keys().any(|it| it.1 != Component::ApiServer);
+        if !others.is_empty() && may_lead && !self.leases.iter().all(is_led) {
             self.breaches.push(format!("{at} stops while nobody leads"));
         }
     }

@@ -120,6 +120,19 @@ fn an_unfinished_creation_is_continued() {
     check(&ab, "a:1.34+u b:1.34su", "wait for the API server on b to be ready");
     check(&ab, "a:1.34+u b:1.34-u", "start the first API servers on b");
     check(&ab, "a:1.34+u b:", "claim b");
+    // Started by an earlier try, with what is not wished any more: one that serves waits until the others do.
+    let on_a = "restart kube-apiserver, kube-controller-manager, kube-scheduler on a with 1.34.4 and new settings";
+    let wait = "wait for the API server on b to be ready";
+    for (nodes, expected) in
+        [("a:1.34u b:1.34su", wait), ("a:1.34su b:1.34u", on_a), ("a:1.34u b:1.34u", on_a)]
+    {
+        let runs_other = |it: &mut Observed| {
+            for part in &mut facts(it, "a").parts {
+                part.running = part.running.map(|it| Settings { is_current: false, ..it });
+            }
+        };
+        check_with(&ab, nodes, runs_other, expected);
+    }
     // Keys of two tries, with which nothing was started.
     let strays = |it: &mut Observed| {
         for (name, key) in [("a", "k"), ("b", "l")] {
