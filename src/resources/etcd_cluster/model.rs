@@ -66,7 +66,7 @@ model! {
         lost_hosts: Value<BTreeSet<String>> = optional().default(Datum::Set(Set(Vec::new()))).records_change(),
         /// Refuses to destroy the cluster.
         deletion_protection: Value<bool> = optional().default(true).records_change(),
-        /// What a destroy does with the data: `keep` moves it aside, `purge` deletes it.
+        /// What a destroy does with the data: `keep` moves it aside, `purge` deletes it. What a restore has replaced stays in any case.
         on_destroy: Value<String> = optional().default("keep").records_change().check(one_of(&["keep", "purge"])),
         /// Id that etcd gave to the cluster, in hexadecimal digits.
         cluster_id: Value<String> = computed(),
