@@ -75,7 +75,7 @@ pub fn stamp_path(unit: &str) -> String {
 const STAMPS: &str = "/var/lib/ha";
 
 /// Seconds. The service manager ends a service by itself before, whatever that may take to stop.
-const LONGEST_STOP: u32 = 900;
+pub(in crate::actions) const LONGEST_STOP: u32 = 900;
 
 /// Writes what differs of the files, makes the service run with them, and notes that it does. The note comes last: a
 /// crash before it costs one more restart, never one too few.

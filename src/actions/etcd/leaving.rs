@@ -7,6 +7,7 @@ use super::consumers::Consumers;
 use super::notes::Notes;
 use crate::actions::notes::Journal as _;
 use crate::actions::record_name;
+use crate::actions::services::LONGEST_STOP;
 use crate::domain::etcd::kept;
 use crate::engine::gravest;
 use crate::host::HostError;
@@ -33,7 +34,7 @@ impl EtcdCluster<'_> {
         for turn in [others, leaders] {
             let sites = &self.sites;
             let stopped = self.fleet.some(&turn, async |key, host| {
-                host.service(Action::Stop, &sites[&key].unit()).await
+                host.service_within(Action::Stop, &sites[&key].unit(), LONGEST_STOP).await
             });
             gravest(stopped.await)?;
         }
