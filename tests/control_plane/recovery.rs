@@ -132,7 +132,10 @@ fn lost_nodes_come_back_with_the_keys_of_a_bundle() {
     let left = || fs::read_dir(on.root("a").join("etc")).unwrap().count();
     let untouched = left();
     let plan = |identity: &str| on.with_identity("plan", &["-out=plan"], identity);
-    plan(IDENTITY).fails().says("set recover_from to its recovery bundle");
+    // A warning: before a destroy an engine makes the same plan.
+    let way = "set recover_from to its recovery bundle";
+    plan(IDENTITY).succeeds().says(way).says("a destroy goes on with what is left");
+    on.with_identity("apply", &["plan"], IDENTITY).fails().says(way);
     let from = format!("recover_from = file({:?})", on.path("kept.age"));
     on.wish_kept(&[RECIPIENT], &from);
     let wrong = plan(OTHER_IDENTITY).fails();
