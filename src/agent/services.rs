@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::change::{Deed, Host};
 use super::fault::Fault;
@@ -20,6 +21,8 @@ use crate::proto::agent::{ServiceReply, ServiceRequest, Unit};
 /// There when systemd is what runs services.
 const RUNS: &str = "/run/systemd/system";
 const LIMIT: Duration = Duration::from_secs(90);
+/// A host that goes down has time to do so, and the connection goes with it.
+const GOES_DOWN: Duration = Duration::from_secs(15);
 /// To ask whether the system is going down.
 const STATE_LIMIT: Duration = Duration::from_secs(5);
 /// Lines of a log, when nobody says how many.
@@ -82,7 +85,14 @@ async fn act(
         _ => None,
     };
     let done = systemctl(&arguments, limit, Some(ending)).await?;
-    judge(done, &format!("{verb} {unit}")).await.map(drop)
+    match judge(done, &format!("{verb} {unit}")).await {
+        Err(fault @ Fault::GoingDown(_)) => {
+            // Whoever asks again at once hears the same, until he has asked too often.
+            sleep(GOES_DOWN).await;
+            Err(fault)
+        }
+        judged => judged.map(drop),
+    }
 }
 
 /// What systemd says while it goes down is no refusal: the same may work once the host is up again.
