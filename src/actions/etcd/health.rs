@@ -38,6 +38,17 @@ pub async fn ask_health(
     answers.map(|(key, answer)| (key, answer.ok().flatten())).collect()
 }
 
+/// Which of these members start at the same time. One with data compares it with that of the others before it answers any of
+/// them: started at the same time, all would wait for all until they give up.
+pub(super) fn turns(
+    keys: &BTreeSet<String>,
+    has_data: impl Fn(&String) -> bool,
+) -> impl Iterator<Item = BTreeSet<String>> {
+    let (one_by_one, at_once): (BTreeSet<_>, BTreeSet<_>) =
+        keys.iter().cloned().partition(has_data);
+    one_by_one.into_iter().map(|it| BTreeSet::from([it])).chain([at_once])
+}
+
 /// Returns when the member on this host, whose metrics are at this address, says how it is, well or not; from then on it answers
 /// the others too. Or when it had time enough for that.
 pub(super) async fn until_it_answers(host: &Host, metrics: &str) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::EtcdCluster;
-use super::health::until_it_answers;
+use super::health::{turns, until_it_answers};
 use super::leaving::Data;
 use super::members::explain;
 use super::notes::{Notes, first_ids};
@@ -250,13 +250,8 @@ impl EtcdCluster<'_> {
     ) -> Result<(), HostError> {
         let (sites, desired) = (&self.sites, &self.setup.desired);
         let has_data = |it: &String| self.looks.get(it).is_some_and(|it| it.facts.data.is_some());
-        // Each compares its data with that of the others before it answers any of them: started at the same time, all
-        // wait for all until they give up.
-        let (one_by_one, at_once): (BTreeSet<_>, BTreeSet<_>) =
-            keys.iter().cloned().partition(has_data);
-        let turns = one_by_one.into_iter().map(|it| BTreeSet::from([it])).chain([at_once]);
         let mut done = Answers::new();
-        for turn in turns {
+        for turn in turns(keys, has_data) {
             let is_last = turn.last() == keys.last();
             let started = self.fleet.some(&turn, async |key, host| {
                 let site = &sites[&key];
