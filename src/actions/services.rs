@@ -74,9 +74,6 @@ pub fn stamp_path(unit: &str) -> String {
 
 const STAMPS: &str = "/var/lib/ha";
 
-/// Seconds. The service manager ends a service by itself before, whatever that may take to stop.
-pub(in crate::actions) const LONGEST_STOP: u32 = 900;
-
 /// Writes what differs of the files, makes the service run with them, and notes that it does. The note comes last: a
 /// crash before it costs one more restart, never one too few.
 ///
@@ -118,7 +115,7 @@ pub async fn remove_service(host: &Locked, unit: &str) -> Result<(), HostError> 
     };
     let facts = host.facts(request).await?;
     if facts.files.iter().any(|it| it.kind() != file::Kind::Absent) {
-        host.service_within(Action::Stop, unit, LONGEST_STOP).await?;
+        host.service(Action::Stop, unit).await?;
         host.service(Action::Disable, unit).await?;
         host.remove(&path, false).await?;
         host.service(Action::ReadUnits, "").await?;

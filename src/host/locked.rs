@@ -13,6 +13,10 @@ use super::messages::{
 };
 use super::{Host, HostError};
 
+/// Seconds. The service manager ends a service by itself before, whatever that may take to stop: an API server that has lost
+/// etcd does not end otherwise.
+const LONGEST_STOP: u32 = 900;
+
 /// A host that nobody else changes under the same lock. The lock ends with the connection or with
 /// [`Locked::release`].
 #[derive(Clone, Debug)]
@@ -176,12 +180,13 @@ impl Locked {
         self.call(call, async |mut it| it.ensure_user(request).await).await
     }
 
-    /// Does something to a service and waits until it is done, at most 90 s. How it is then.
+    /// Does something to a service and waits until it is done, at most 90 s; for its end as long as that takes. How it is then.
     ///
     /// # Errors
     /// As every call.
     pub async fn service(&self, action: Action, unit: &str) -> Result<Option<Unit>, HostError> {
-        self.service_within(action, unit, 0).await
+        let limit = if action == Action::Stop { LONGEST_STOP } else { 0 };
+        self.service_within(action, unit, limit).await
     }
 
     /// As [`Locked::service`], for one that takes its time to end. `limit`: seconds.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::access::{Access, issue};
 use super::look::Look;
@@ -12,15 +12,11 @@ use super::setup::Setup;
 use super::site::Site;
 use crate::domain::etcd::{self, Concern, MemberId, Saying};
 use crate::engine::Fleet;
-use crate::host::{Host, HostError};
+use crate::host::HostError;
 use crate::remote::etcd::{AlarmType, Api, Credentials, Health, health};
 
 /// For a question that is asked once in the life of a cluster, if ever.
 const LIMIT: Duration = Duration::from_secs(8);
-/// A member asks each of the others for what their data adds up to, and waits 7 s for one that does not say (`ReqTimeout` of
-/// etcd with our election timeout of 1 s).
-const COMPARES: Duration = Duration::from_secs(30);
-const LOOKS_AGAIN: Duration = Duration::from_millis(50);
 /// Longer than that.
 const LIFETIME: Duration = Duration::from_mins(10);
 
@@ -36,33 +32,6 @@ pub async fn ask_health(
     });
     let answers = asked.await.into_iter();
     answers.map(|(key, answer)| (key, answer.ok().flatten())).collect()
-}
-
-/// Which of these members start at the same time. One with data compares it with that of the others before it answers any of
-/// them: started at the same time, all would wait for all until they give up.
-pub(super) fn turns(
-    keys: &BTreeSet<String>,
-    has_data: impl Fn(&String) -> bool,
-) -> impl Iterator<Item = BTreeSet<String>> {
-    let (one_by_one, at_once): (BTreeSet<_>, BTreeSet<_>) =
-        keys.iter().cloned().partition(has_data);
-    one_by_one.into_iter().map(|it| BTreeSet::from([it])).chain([at_once])
-}
-
-/// Returns when the member on this host, whose metrics are at this address, says how it is, well or not; from then on it answers
-/// the others too. Or when it had time enough for that.
-pub(super) async fn until_it_answers(host: &Host, metrics: &str) {
-    let answered = async {
-        loop {
-            if let Ok(stream) = host.forward(metrics).await
-                && health(stream).await.is_some()
-            {
-                return;
-            }
-            sleep(LOOKS_AGAIN).await;
-        }
-    };
-    let _ = timeout(COMPARES, answered).await;
 }
 
 /// The members whose data differs from that of the others. Whoever is asked for his health knows of an alarm, and does not

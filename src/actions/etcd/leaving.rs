@@ -7,9 +7,8 @@ use super::consumers::Consumers;
 use super::notes::Notes;
 use crate::actions::notes::Journal as _;
 use crate::actions::record_name;
-use crate::actions::services::LONGEST_STOP;
 use crate::domain::etcd::kept;
-use crate::engine::gravest;
+use crate::engine::{Answers, gravest};
 use crate::host::HostError;
 use crate::host::messages::service_request::Action;
 
@@ -21,26 +20,6 @@ pub(super) enum Data {
 }
 
 impl EtcdCluster<'_> {
-    /// Stops the members of these hosts; nor do they start when their hosts do. Whoever leads goes last: as long as it sees
-    /// others it waits for one to take over (`TryTransferLeadershipOnShutdown` of etcd), which none of these does.
-    pub(super) async fn stop(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
-        let sites = &self.sites;
-        let disabled = self
-            .fleet
-            .some(keys, async |key, host| host.service(Action::Disable, &sites[&key].unit()).await);
-        gravest(disabled.await)?;
-        let leads = |it: &String| self.status_on(it).is_ok_and(|it| it.is_leader);
-        let (leaders, others): (BTreeSet<_>, BTreeSet<_>) = keys.iter().cloned().partition(leads);
-        for turn in [others, leaders] {
-            let sites = &self.sites;
-            let stopped = self.fleet.some(&turn, async |key, host| {
-                host.service_within(Action::Stop, &sites[&key].unit(), LONGEST_STOP).await
-            });
-            gravest(stopped.await)?;
-        }
-        Ok(())
-    }
-
     pub(super) async fn move_aside(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {
         let (sites, looks) = (&self.sites, &self.looks);
         let done = self.fleet.some(keys, async |key, host| {
@@ -84,30 +63,31 @@ impl EtcdCluster<'_> {
         keys: &BTreeSet<String>,
         data: Data,
     ) -> Result<(), HostError> {
-        let is_up = |it: &&String| self.looks.get(*it).is_some_and(|it| !it.facts.unit.is_down());
-        let up = keys.iter().filter(is_up).cloned().collect();
-        self.stop(&up).await?;
-        let (sites, looks, claim) = (&self.sites, &self.looks, &self.setup.own.claim);
-        let name = &self.setup.desired.name;
-        let done = self.fleet.some(keys, async |key, host| {
-            let site = &sites[&key];
-            crate::actions::remove_service(&host, &site.unit()).await?;
-            let member = looks.get(&key).and_then(|it| it.notes.member).unwrap_or_default();
-            if data == Data::Deleted {
-                host.remove(&kept(name), true).await?;
-            }
-            for path in site.data_dirs() {
+        let mut done = Answers::new();
+        for turn in self.leader_last(keys) {
+            let (sites, looks, claim) = (&self.sites, &self.looks, &self.setup.own.claim);
+            let name = &self.setup.desired.name;
+            let cleaned = self.fleet.some(&turn, async |key, host| {
+                let site = &sites[&key];
+                crate::actions::remove_service(&host, &site.unit()).await?;
+                let member = looks.get(&key).and_then(|it| it.notes.member).unwrap_or_default();
                 if data == Data::Deleted {
-                    host.remove(path, true).await?;
-                } else {
-                    host.move_aside(path, &format!("{member:x}")).await?;
+                    host.remove(&kept(name), true).await?;
                 }
-            }
-            host.remove(&site.certificates(), true).await?;
-            host.remove_record(&Consumers::name(claim)).await?;
-            host.remove_record(&Notes::name(claim)).await?;
-            host.remove_record(&record_name(claim)).await.map(drop)
-        });
-        gravest(done.await).map(drop)
+                for path in site.data_dirs() {
+                    if data == Data::Deleted {
+                        host.remove(path, true).await?;
+                    } else {
+                        host.move_aside(path, &format!("{member:x}")).await?;
+                    }
+                }
+                host.remove(&site.certificates(), true).await?;
+                host.remove_record(&Consumers::name(claim)).await?;
+                host.remove_record(&Notes::name(claim)).await?;
+                host.remove_record(&record_name(claim)).await.map(drop)
+            });
+            done.extend(cleaned.await);
+        }
+        gravest(done).map(drop)
     }
 }

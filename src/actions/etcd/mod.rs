@@ -18,6 +18,7 @@ mod members;
 mod notes;
 mod perform;
 mod restore;
+mod running;
 mod setup;
 mod site;
 mod snapshot;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::EtcdCluster;
-use super::health::{turns, until_it_answers};
 use super::leaving::Data;
 use super::members::explain;
 use super::notes::{Notes, first_ids};
@@ -11,7 +10,7 @@ use super::site::{Initial, Site, USER};
 use crate::actions::notes::Journal as _;
 use crate::actions::{former_key, write_record};
 use crate::domain::etcd::{MemberId, Name, PeerUrl, Step, Token, Version};
-use crate::engine::{Answers, gravest};
+use crate::engine::gravest;
 use crate::host::messages::service_request::Action;
 use crate::host::{HostError, Locked};
 use crate::remote::etcd::{AlarmType, Members};
@@ -239,55 +238,6 @@ impl EtcdCluster<'_> {
     /// Starts it with what is on disk.
     async fn run(&mut self, keys: &BTreeSet<String>, action: Action) -> Result<(), HostError> {
         self.start(keys, action, None).await
-    }
-
-    /// Notes the start once it was made: a crash in between costs one more restart, never one too few.
-    pub(super) async fn start(
-        &mut self,
-        keys: &BTreeSet<String>,
-        action: Action,
-        version: Option<Version>,
-    ) -> Result<(), HostError> {
-        let (sites, desired) = (&self.sites, &self.setup.desired);
-        let has_data = |it: &String| self.looks.get(it).is_some_and(|it| it.facts.data.is_some());
-        let mut done = Answers::new();
-        for turn in turns(keys, has_data) {
-            let is_last = turn.last() == keys.last();
-            let started = self.fleet.some(&turn, async |key, host| {
-                let site = &sites[&key];
-                host.service(Action::Enable, &site.unit()).await?;
-                host.service(action, &site.unit()).await?;
-                if !is_last {
-                    until_it_answers(&host, &site.metrics(desired)).await;
-                }
-                Ok(())
-            });
-            done.extend(started.await);
-        }
-        let done = gravest(done);
-        // Also where the answer was lost: it has its time to come up.
-        self.round.started(keys);
-        done?;
-        let desired = self.setup.desired.clone();
-        let on_disk: BTreeMap<Name, _> = self
-            .looks
-            .iter()
-            .filter(|(key, _)| keys.contains(*key))
-            .filter_map(|(key, it)| Some((self.sites[key].name.clone(), it.facts.on_disk?)))
-            .collect();
-        self.note(keys, |site, notes| {
-            let before = on_disk.get(&site.name);
-            // What was just written is as wished; what was found may not be.
-            let (version, is_wish) = match version {
-                Some(version) => (Some(version), true),
-                None => (before.map(|it| it.version), before.is_some_and(|it| it.is_current)),
-            };
-            notes.started = None;
-            if let Some(version) = version.filter(|_| is_wish) {
-                notes.start(site, version, site.stamp(&desired, version));
-            }
-        })
-        .await
     }
 
     async fn bootstrap(&mut self, keys: &BTreeSet<String>) -> Result<(), HostError> {

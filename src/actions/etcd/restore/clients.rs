@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::Restore;
 use crate::actions::etcd::consumers::{Consumer, Consumers};
 use crate::actions::kubernetes::api_server_unit;
-use crate::actions::services::LONGEST_STOP;
 use crate::domain::etcd::restore::Clients;
 use crate::engine::{Fleet, chain, gravest};
 use crate::host::HostError;
@@ -86,8 +85,7 @@ impl Restore<'_, '_> {
                 .some(&all, async |_, host| {
                     let seen = host.service(Action::Look, &unit).await?;
                     if seen.is_some_and(|it| it.load == "loaded") {
-                        // Without a quorum an API server waits for etcd in vain until it is ended.
-                        host.service_within(action, &unit, LONGEST_STOP).await?;
+                        host.service(action, &unit).await?;
                     }
                     Ok(())
                 })
