@@ -28,6 +28,8 @@ pub(crate) struct Programs {
     pub(super) data: Option<String>,
     pub(super) has_admins: bool,
     leases: [Lease; 2],
+    /// Somebody has led since the first of those that are established.
+    was_led: bool,
     /// Hosts whose API servers have been ready, and have not left.
     established: BTreeSet<String>,
     /// Why processes have ended, oldest first.
@@ -74,6 +76,8 @@ impl Programs {
         }
         self.establish(now);
         self.elect(hosts, now);
+        let is_led = self.leases.iter().all(|it| it.holder.is_some());
+        self.was_led = !self.established.is_empty() && (self.was_led || is_led);
     }
 
     fn establish(&mut self, now: Instant) {
@@ -128,9 +132,7 @@ impl Programs {
             }
         }
         let is_led = |it: &Lease| it.holder.is_some();
-        // Until the first of them starts nobody can lead.
-        let may_lead = self.running.keys().any(|it| it.1 != Component::ApiServer);
-        if !others.is_empty() && may_lead && !self.leases.iter().all(is_led) {
+        if !others.is_empty() && self.was_led && !self.leases.iter().all(is_led) {
             self.breaches.push(format!("{at} stops while nobody leads"));
         }
     }
