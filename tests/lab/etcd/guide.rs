@@ -175,7 +175,7 @@ fn the_guide_to_disaster_recovery_is_followed_to_the_letter() {
     it.section("Two of three");
     it.rebuild(&[1, 2]);
     it.restore(None);
-    it.on.at.plan().run.says("no quorum");
+    it.on.at.plan().run.says("a cannot serve, for there is no quorum");
     it.cluster = it.block("terraform");
     it.configure(&it.cluster);
     let shown = it.follow();
