@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::engine::Engine;
-use crate::plane::{NODES, Plane};
+use crate::plane::{FIVE, NODES, Plane};
 
 #[test]
 fn nodes_join_and_leave_and_any_one_brings_the_state_back() {
@@ -38,12 +38,20 @@ fn nodes_join_and_leave_and_any_one_brings_the_state_back() {
     assert_eq!(on.attributes()["id"], id);
     on.plan_is_empty();
 
-    on.wish(&["c"], "", "");
-    on.plan().says("stop the control plane on a for good and wipe its keys there");
+    on.wish(&FIVE, "", "");
     on.settle();
-    for node in ["a", "b"] {
-        assert_eq!(on.processes(node, "kube-"), [], "{node}");
-        assert!(!on.root(node).join("etc/kubernetes-prod").exists(), "{node}");
+    for node in FIVE {
+        assert_eq!(on.kubectl(node, &read), "apple", "{node}");
+    }
+    for (stay, leave) in [(&FIVE[2..], &FIVE[..2]), (&FIVE[2..3], &FIVE[3..])] {
+        on.wish(stay, "", "");
+        let why = format!("stop the control plane on {} for good and wipe its keys", leave[0]);
+        on.plan().says(&why);
+        on.settle();
+        for node in leave {
+            assert_eq!(on.processes(node, "kube-"), [], "{node}");
+            assert!(!on.root(node).join("etc/kubernetes-prod").exists(), "{node}");
+        }
     }
     assert_eq!(on.kubectl("c", &read), "apple");
     on.destroy_all();

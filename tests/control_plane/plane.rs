@@ -18,6 +18,7 @@ use crate::run::Run;
 pub(crate) const ETCD: &str = "3.6.16";
 pub(crate) const VERSION: &str = "1.34.4";
 pub(crate) const NODES: [&str; 3] = ["a", "b", "c"];
+pub(crate) const FIVE: [&str; 5] = ["a", "b", "c", "d", "e"];
 pub(crate) const PROGRAMS: [&str; 3] =
     ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 pub(crate) const PORT: u16 = 6443;
@@ -52,7 +53,7 @@ impl Plane {
 
     /// Of a node, or of the one member of etcd.
     pub(crate) fn address(&self, node: &str) -> String {
-        let number = NODES.iter().zip(20..).find(|it| *it.0 == node).map_or(10, |it| it.1);
+        let number = FIVE.iter().zip(20..).find(|it| *it.0 == node).map_or(10, |it| it.1);
         self.number(number).to_string()
     }
 
